@@ -1,0 +1,4 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SESAME_ADAPTERS_MICROHTTPD_H
+#define SESAME_ADAPTERS_MICROHTTPD_H
+#endif

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SESAME_MANAGER_H
+#define SESAME_MANAGER_H
+
+/**
+ * @file
+ * The manager: configuration, the store, and what goes on in it.
+ *
+ * One manager serves the whole process, from any number of threads.
+ *
+ * @code
+ * struct ses_error error;
+ * ses_manager *manager =
+ *     ses_manager_new("memory", "{\"cookieName\":\"gosessionid\",\"gclifetime\":3600}", NULL, &error);
+ * if (!manager)
+ *     errx(2, "sessions: %s", error.message);
+ * @endcode
+ */
+
+#include <sesame/common.h>
+#include <sesame/error.h>
+
+SES_BEGIN_DECLS
+
+/** Configuration, store and counters. Counted; safe in any thread. */
+typedef struct ses_manager ses_manager;
+
+/** How loud a log line is. */
+enum ses_log_level {
+    SES_LOG_ERROR = 1, /**< something is broken */
+    SES_LOG_WARNING,   /**< somebody should look at it */
+    SES_LOG_INFO,      /**< once per start or stop */
+    SES_LOG_DEBUG      /**< detail of an ordinary outcome */
+};
+
+/** Receives one line, without newline. Called from any thread; @p message is borrowed.
+ *  No id, key, cookie or value is ever in it. */
+typedef void ses_log_fn(void *arg, enum ses_log_level level, const char *message);
+
+/** What happened. */
+enum ses_event_type {
+    SES_EVENT_CREATED = 1, /**< a session was stored for the first time */
+    SES_EVENT_LOADED,      /**< a request found its session */
+    SES_EVENT_REJECTED,    /**< a request's id was refused; see reason */
+    SES_EVENT_REGENERATED, /**< a session changed its id; fingerprint is the new one's */
+    SES_EVENT_DESTROYED,   /**< a session was ended */
+    SES_EVENT_EXPIRED,     /**< a session was found past a limit, and removed */
+    SES_EVENT_REPLAYED,    /**< a commit met others and was replayed; see replays */
+    SES_EVENT_UNCOMMITTED, /**< changes were released without a commit: they are lost */
+    SES_EVENT_STORE_ERROR  /**< the provider failed; see code */
+};
+
+/** Why an id was refused. The visitor only ever learns "no valid session". */
+enum ses_reason {
+    SES_REASON_NONE = 0,  /**< not a rejection */
+    SES_REASON_MALFORMED, /**< not of the form that we give out; cost no store call */
+    SES_REASON_UNKNOWN,   /**< well-formed, but no record: made up, ended or long expired */
+    SES_REASON_EXPIRED,   /**< past the idle or the absolute timeout */
+    SES_REASON_CUT,       /**< replaced by a new id at a log-in or regenerate */
+    SES_REASON_CORRUPT,   /**< its record does not decode */
+    SES_REASON_TOO_MANY   /**< more cookies of our name than one request may have tried */
+};
+
+/** One event. Borrowed for the call. */
+struct ses_event {
+    size_t size;              /**< sizeof(struct ses_event) of the library */
+    enum ses_event_type type; /**< what happened */
+    enum ses_reason reason;   /**< why, of a rejection */
+    int code;                 /**< the provider's code, of a store error */
+    uint32_t replays;         /**< how many, of a replayed commit */
+    uint64_t fingerprint;     /**< salted hash of the id, equal for equal ids; 0: none */
+    const char *peer;         /**< who asked, as far as it is known; or NULL */
+};
+
+/**
+ * Receives events, from any thread, after the act and without any lock held. It can
+ * neither veto nor delay what happened; it may call into sesame, but not on the
+ * session that the event is about.
+ */
+typedef void ses_event_fn(void *arg, const struct ses_event *event);
+
+/** Returns the time in Unix milliseconds. Called from any thread. */
+typedef int64_t ses_clock_fn(void *arg);
+
+/** What JSON cannot carry. Zero means "the default" for every member. */
+struct ses_manager_options {
+    size_t size;         /**< sizeof(struct ses_manager_options) */
+    ses_log_fn *log;     /**< default: silent */
+    void *log_arg;       /**< handed to log */
+    ses_event_fn *event; /**< default: none */
+    void *event_arg;     /**< handed to event */
+    ses_clock_fn *clock; /**< default: the system's real time */
+    void *clock_arg;     /**< handed to clock */
+};
+
+/** Counters since ses_manager_new(), and never reset. */
+struct ses_stats {
+    size_t size;             /**< sizeof(struct ses_stats), set by the caller */
+    uint64_t started;        /**< requests that asked for their session */
+    uint64_t loaded;         /**< of them, how many had one */
+    uint64_t created;        /**< sessions stored for the first time */
+    uint64_t saved;          /**< commits that wrote changes */
+    uint64_t touched;        /**< commits that only moved the expiry */
+    uint64_t replayed;       /**< replays, over all commits */
+    uint64_t conflicts;      /**< commits given up after too many replays */
+    uint64_t regenerated;    /**< changes of id */
+    uint64_t destroyed;      /**< sessions ended by a call */
+    uint64_t expired;        /**< sessions found past a limit at load */
+    uint64_t collected;      /**< records freed by gc */
+    uint64_t uncommitted;    /**< releases that lost changes */
+    uint64_t store_errors;   /**< failures of the provider */
+    uint64_t malformed;      /**< refused ids: not of our form */
+    uint64_t unknown;        /**< refused ids: no record */
+    uint64_t cut;            /**< refused ids: replaced by a new one */
+    uint64_t corrupt;        /**< refused ids: record does not decode */
+};
+
+/**
+ * Makes a manager and opens its store.
+ *
+ * @param provider     "memory", or the name of a provider that was registered
+ * @param config_json  an object; NULL or "" for the defaults. docs/configuration.md has the keys
+ * @param options      copied; may be NULL
+ * @param error        filled in on failure; may be NULL
+ * @return a new reference, or NULL: #SES_ERR_INVALID (the message says which key, and what
+ *   would be right), #SES_ERR_UNAVAILABLE, #SES_ERR_UNSUPPORTED, #SES_ERR_ABI, #SES_ERR_NO_MEMORY
+ */
+SES_API SES_MUST_USE ses_manager *ses_manager_new(const char *provider, const char *config_json,
+                                                  const struct ses_manager_options *options,
+                                                  struct ses_error *error);
+
+/** @return @p manager, as a new reference. Any thread. */
+SES_API ses_manager *ses_manager_ref(ses_manager *manager);
+
+/** Drops a reference; the last one stops gc and closes the store. Accepts NULL. A session
+ *  holds a reference of its own, so the order of release does not matter. Any thread. */
+SES_API void ses_manager_unref(ses_manager *manager);
+
+/** Is the store there? For health checks. @return #SES_OK, #SES_ERR_UNAVAILABLE. Any thread. */
+SES_API SES_MUST_USE int ses_manager_ping(ses_manager *manager);
+
+/** Fills @p ret_stats, whose size the caller has set. @return #SES_OK, #SES_ERR_ABI. Any thread. */
+SES_API int ses_manager_stats(ses_manager *manager, struct ses_stats *ret_stats);
+
+/**
+ * Frees the space of expired records now. Expired sessions are refused with or without it.
+ *
+ * @param budget_records  look at about so many records at most; 0: at all that are due
+ * @param ret_removed     how many were freed; may be NULL
+ * @return #SES_OK, #SES_ERR_UNAVAILABLE. Any thread.
+ */
+SES_API SES_MUST_USE int ses_gc(ses_manager *manager, uint32_t budget_records,
+                                uint64_t *ret_removed);
+
+/** Starts a thread that runs ses_gc() every `gclifetime` seconds, in small steps. Does not
+ *  survive fork(): a child that wants it starts it again. @return #SES_OK, #SES_ERR_EXISTS
+ *  (it runs already), #SES_ERR_NO_MEMORY. Any thread. */
+SES_API SES_MUST_USE int ses_gc_start(ses_manager *manager);
+
+/** Stops that thread and waits for its end. Does nothing if none runs. Any thread. */
+SES_API void ses_gc_stop(ses_manager *manager);
+
+/** Counts the sessions alive. @return #SES_OK, #SES_ERR_UNSUPPORTED, #SES_ERR_UNAVAILABLE.
+ *  Any thread. */
+SES_API SES_MUST_USE int ses_count(ses_manager *manager, uint64_t *ret_count);
+
+struct ses_provider_ops;
+
+/** Makes a provider of your own known under its name, for the whole process. @p ops stays
+ *  valid for ever. @return #SES_OK, #SES_ERR_EXISTS, #SES_ERR_INVALID (a required member is
+ *  missing), #SES_ERR_ABI, #SES_ERR_FULL. Any thread. */
+SES_API SES_MUST_USE int ses_provider_register(const struct ses_provider_ops *ops);
+
+SES_END_DECLS
+
+#endif
