@@ -11,9 +11,8 @@
  * @code
  * struct ses_error error;
  * ses_manager *manager =
- *     ses_manager_new("memory", "{\"cookieName\":\"gosessionid\",\"gclifetime\":3600}", NULL, &error);
- * if (!manager)
- *     errx(2, "sessions: %s", error.message);
+ *     ses_manager_new("memory", "{\"cookieName\":\"gosessionid\",\"gclifetime\":3600}", NULL,
+ * &error); if (!manager) errx(2, "sessions: %s", error.message);
  * @endcode
  */
 
@@ -95,24 +94,24 @@ struct ses_manager_options {
 
 /** Counters since ses_manager_new(), and never reset. */
 struct ses_stats {
-    size_t size;             /**< sizeof(struct ses_stats), set by the caller */
-    uint64_t started;        /**< requests that asked for their session */
-    uint64_t loaded;         /**< of them, how many had one */
-    uint64_t created;        /**< sessions stored for the first time */
-    uint64_t saved;          /**< commits that wrote changes */
-    uint64_t touched;        /**< commits that only moved the expiry */
-    uint64_t replayed;       /**< replays, over all commits */
-    uint64_t conflicts;      /**< commits given up after too many replays */
-    uint64_t regenerated;    /**< changes of id */
-    uint64_t destroyed;      /**< sessions ended by a call */
-    uint64_t expired;        /**< sessions found past a limit at load */
-    uint64_t collected;      /**< records freed by gc */
-    uint64_t uncommitted;    /**< releases that lost changes */
-    uint64_t store_errors;   /**< failures of the provider */
-    uint64_t malformed;      /**< refused ids: not of our form */
-    uint64_t unknown;        /**< refused ids: no record */
-    uint64_t cut;            /**< refused ids: replaced by a new one */
-    uint64_t corrupt;        /**< refused ids: record does not decode */
+    size_t size;           /**< sizeof(struct ses_stats), set by the caller */
+    uint64_t started;      /**< requests that asked for their session */
+    uint64_t loaded;       /**< of them, how many had one */
+    uint64_t created;      /**< sessions stored for the first time */
+    uint64_t saved;        /**< commits that wrote changes */
+    uint64_t touched;      /**< commits that only moved the expiry */
+    uint64_t replayed;     /**< replays, over all commits */
+    uint64_t conflicts;    /**< commits given up after too many replays */
+    uint64_t regenerated;  /**< changes of id */
+    uint64_t destroyed;    /**< sessions ended by a call */
+    uint64_t expired;      /**< sessions found past a limit at load */
+    uint64_t collected;    /**< records freed by gc */
+    uint64_t uncommitted;  /**< releases that lost changes */
+    uint64_t store_errors; /**< failures of the provider */
+    uint64_t malformed;    /**< refused ids: not of our form */
+    uint64_t unknown;      /**< refused ids: no record */
+    uint64_t cut;          /**< refused ids: replaced by a new one */
+    uint64_t corrupt;      /**< refused ids: record does not decode */
 };
 
 /**

@@ -132,7 +132,8 @@ SES_API SES_MUST_USE int ses_destroy(ses_session *session);
 /** Is there such a session? @return #SES_OK, #SES_ERR_NOT_FOUND. Any thread. */
 SES_API SES_MUST_USE int ses_exists(ses_manager *manager, const char *id);
 
-/** Ends the session of that id, if there is one. @return #SES_OK, #SES_ERR_NOT_FOUND. Any thread. */
+/** Ends the session of that id, if there is one. @return #SES_OK, #SES_ERR_NOT_FOUND. Any thread.
+ */
 SES_API SES_MUST_USE int ses_destroy_id(ses_manager *manager, const char *id);
 
 /** The secret id, made now if the session is new; NULL when the kernel gives no randomness. Valid
@@ -196,8 +197,7 @@ SES_API SES_MUST_USE int ses_set_null(ses_session *session, const char *key);
 
 /** Sets one item of deterministic CBOR (RFC 8949 4.2; docs/internals/record.md has the subset).
  *  Copied. @return #SES_OK, #SES_ERR_INVALID (anything else), #SES_ERR_TOO_LARGE. */
-SES_API SES_MUST_USE int ses_set_cbor(ses_session *session, const char *key,
-                                      struct ses_slice item);
+SES_API SES_MUST_USE int ses_set_cbor(ses_session *session, const char *key, struct ses_slice item);
 
 /** Removes a value. @return #SES_OK, also when there was none. */
 SES_API SES_MUST_USE int ses_delete(ses_session *session, const char *key);

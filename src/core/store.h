@@ -3,9 +3,9 @@
 #define SES_CORE_STORE_H
 
 /*
- * An opened provider. The only file that calls through a provider's vtable: it checks the ABI and the
- * required slots once, fills in the optional ones, and holds the provider to its contract (a load that answers
- * without data, a version 0 or an unknown kind is SES_ERR_CORRUPT, never served).
+ * An opened provider. The only file that calls through a provider's vtable: it checks the ABI and
+ * the required slots once, fills in the optional ones, and holds the provider to its contract (a
+ * load that answers without data, a version 0 or an unknown kind is SES_ERR_CORRUPT, never served).
  */
 
 #include <sesame/ext/provider.h>

@@ -94,18 +94,20 @@ enum ses_setting_type {
     SES_SETTING_BOOL = 1, /**< bool */
     SES_SETTING_INT,      /**< int64_t, from min to max */
     SES_SETTING_TEXT,     /**< const char *, min to max bytes; stays valid until close() */
-    SES_SETTING_CHOICE    /**< int, an index into choices */
+    SES_SETTING_CHOICE, /**< int, an index into choices; with max > 0 the JSON numbers min..max too
+                         */
+    SES_SETTING_LIST    /**< const char *: the texts of an array, or one text, joined by commas */
 };
 
 /** A member of the JSON configuration, beside "ProviderConfig", that a provider declares. */
 struct ses_setting {
-    const char *name;            /**< as documented; matched without regard to case */
-    enum ses_setting_type type;  /**< see enum ses_setting_type */
-    size_t offset;               /**< offsetof(your state, member); the core writes it before open() */
-    int64_t min;                 /**< smallest number, or shortest text in bytes */
-    int64_t max;                 /**< largest number, or longest text in bytes */
-    int64_t preset;              /**< what applies when the key is absent; a text's is NULL */
-    const char *const *choices;  /**< NULL-terminated, of a CHOICE */
+    const char *name;           /**< as documented; matched without regard to case */
+    enum ses_setting_type type; /**< see enum ses_setting_type */
+    size_t offset;  /**< offsetof(your state, member); the core writes it before open() */
+    int64_t min;    /**< smallest number, or shortest text in bytes */
+    int64_t max;    /**< largest number, or longest text in bytes */
+    int64_t preset; /**< what applies when the key is absent; a text's is NULL */
+    const char *const *choices; /**< NULL-terminated, of a CHOICE */
 };
 
 /** A provider. Static and constant; one per store technology. */

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SES_BASE_DIGEST_H
+#define SES_BASE_DIGEST_H
+
+#include <sesame/common.h>
+
+/*
+ * All that we ask of a cryptographic library, so that another one can take OpenSSL's place here.
+ */
+enum { SHA256_BYTES = 32 };
+
+/* SHA-256 of the parts, one after the other. SES_OK, SES_ERR_NO_MEMORY. */
+int sha256(const struct ses_slice *parts, size_t count, unsigned char out[SHA256_BYTES]);
+
+#endif

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: MIT */
+#include "core/session.h"
+
+#include "base/random.h"
+#include "base/slice.h"
+
+/* Ids of 256 random bits do not repeat; if they do three times, the source is broken (T-31). */
+enum { CREATE_TRIES = 3 };
+
+/* ---- a session that is not stored yet ---- */
+
+/* @p handle lives as long as the header is used. */
+static int first_header(const ses_session *session, unsigned char handle[HANDLE_BYTES],
+                        struct record_header *ret_header)
+{
+    const int64_t now_ms = manager_now_ms(session->manager);
+    *ret_header = (struct record_header){
+        .created_ms = now_ms,
+        .absolute_base_ms = now_ms,
+        .handle = { handle, HANDLE_BYTES },
+        .peer = slice_of_text(session->origin.peer),
+        .user_agent = session->user_agent,
+        .idle_s = session->overlay.idle_s,
+        .absolute_s = session->overlay.absolute_s,
+    };
+    return random_bytes(handle, HANDLE_BYTES);
+}
+
+static int make_first(ses_session *session, struct snapshot *ret_snapshot)
+{
+    static const struct record nothing = { 0 };
+    unsigned char handle[HANDLE_BYTES];
+    struct record_header header;
+    ses_blob *blob;
+    int r = first_header(session, handle, &header);
+    if (r == SES_OK)
+        r = session_replay(&session->overlay, &nothing, &header, &blob);
+    return r == SES_OK ? session_dress(session, blob, ret_snapshot) : r;
+}
+
+int session_insert(ses_session *session, const struct id *id, const struct snapshot *snapshot)
+{
+    ses_manager *manager = session->manager;
+    const struct ses_record record = snapshot_record(snapshot);
+    int r = store_create(manager->store, &id->key, manager_now_ms(manager), NULL, &record);
+    return session_confirm(session, &id->key, snapshot->version, r);
+}
+
+static int create(ses_session *session)
+{
+    CLEANUP(snapshot_drop) struct snapshot first = { 0 };
+    int r = make_first(session, &first);
+    if (r != SES_OK)
+        return r;
+    for (int tries = 0; tries < CREATE_TRIES; tries++) {
+        r = session_need_id(session);
+        if (r == SES_OK)
+            r = session_insert(session, &session->id, &first);
+        if (r != SES_ERR_EXISTS)
+            break;
+        session->id.text[0] = '\0';
+    }
+    if (r < 0)
+        return r == SES_ERR_EXISTS ? SES_ERR_NO_RANDOMNESS : r;
+
+    session_adopt(session, &first);
+    session->cookie = COOKIE_SET;
+    session_tell(session, SES_EVENT_CREATED);
+    return SES_OK;
+}
+
+static int note_pair(void *arg, const struct pair *pair)
+{
+    (void)pair;
+    *(bool *)arg = true;
+    return 1;
+}
+
+/* Lazily: a visitor about whom nothing is to be remembered costs no record and no cookie (T-28). */
+static int commit_fresh(ses_session *session)
+{
+    static const struct record nothing = { 0 };
+    bool any = false;
+    (void)overlay_each(&session->overlay, &nothing, note_pair, &any);
+    if (session->cut) /* whoever holds the new id is not to lose it to this late request */
+        return any ? SES_ERR_GONE : SES_OK;
+    return any || session->manager->config.eager ? create(session) : SES_OK;
+}
+
+/* ---- a stored session ---- */
+
+/* Only when enough of the idle time has passed: so reads stay reads. Whether the session was saved
+ * by another meanwhile, or ended, this response does not depend on it any more. */
+static int touch(ses_session *session, const struct snapshot *before)
+{
+    ses_manager *manager = session->manager;
+    struct snapshot *now = &session->snapshot;
+    const int64_t now_ms = manager_now_ms(manager);
+    const int64_t due = session_next_expiry(manager, &now->record.header, now_ms);
+    const bool saved = now->version != before->version;
+    if (saved || session->background || due - now->expires_ms < manager->config.touch_s * 1000 ||
+        due == now->expires_ms)
+        return SES_OK;
+
+    int r = store_touch(manager->store, &session->id.key, now_ms, now->version, due);
+    if (r == SES_ERR_NOT_FOUND || r == SES_ERR_CONFLICT)
+        return SES_OK;
+    if (r < 0)
+        return r;
+    now->expires_ms = due;
+    events_add(&manager->events, COUNT_TOUCHED, 1);
+    return SES_OK;
+}
+
+static int commit_stored(ses_session *session)
+{
+    const struct snapshot before = session->snapshot; /* compared, not owned */
+    int r = SES_OK;
+    if (!overlay_empty(&session->overlay)) {
+        const struct swap swap = { .overlay = &session->overlay };
+        r = session_swap(session, &swap);
+    }
+    if (r == SES_OK)
+        r = touch(session, &before);
+    /* A cookie with an age of its own slides with the session. */
+    if (r == SES_OK && session->manager->config.cookie_lifetime_s > 0 &&
+        session->snapshot.expires_ms > before.expires_ms)
+        session->cookie = COOKIE_SET;
+    return r;
+}
+
+/* ---- the call ---- */
+
+static int commit_open(ses_session *session)
+{
+    int r = session->snapshot.blob ? commit_stored(session) : commit_fresh(session);
+    if (r != SES_OK)
+        return r;
+    overlay_reset(&session->overlay);
+    session->state = SESSION_COMMITTED;
+    return SES_OK;
+}
+
+int ses_commit(ses_session *session, const struct ses_headers **ret_headers)
+{
+    int r = session->failed;
+    if (r == SES_OK && session->state == SESSION_OPEN) {
+        r = commit_open(session);
+        session->headers.size = 0;
+    }
+    if (r == SES_OK && session->headers.size == 0)
+        r = session_build_headers(session, manager_now_ms(session->manager));
+    if (r == SES_OK && ret_headers)
+        *ret_headers = &session->headers;
+    return r;
+}

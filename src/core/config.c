@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: MIT */
+#include "core/config.h"
+
+#include "core/cookie.h"
+#include "core/id.h"
+
+#include "base/slice.h"
+
+#include <stddef.h>
+#include <stdio.h>
+#include <strings.h>
+
+enum {
+    YEARS_10_S = 10 * 366 * 24 * 60 * 60,
+    DEFAULT_GC_S = 60,
+    DEFAULT_IDLE_S = 30 * 60,
+    DEFAULT_ABSOLUTE_S = 24 * 60 * 60,
+    TOUCH_DEFAULT_MAX_S = 60,
+    TEXT_MAX = 4096,
+    LIFETIME_MAX_S = INT32_MAX, /* beyond browsers' 400 days it is clamped, not refused */
+};
+
+/* Indexes into the choices below. */
+enum { SECURE_FALSE, SECURE_TRUE, SECURE_AUTO };
+enum { PREFIX_AUTO, PREFIX_NONE, PREFIX_SECURE, PREFIX_HOST };
+enum { SAME_SITE_DEFAULT = 1, SAME_SITE_LAX, SAME_SITE_STRICT, SAME_SITE_NONE };
+enum { CREATION_LAZY, CREATION_EAGER };
+
+static const char *const secure_words[] = { "false", "true", "auto", NULL };
+static const char *const prefix_words[] = { "auto", "none", "secure", "host", NULL };
+static const char *const same_site_words[] = { "", "default", "lax", "strict", "none", NULL };
+static const char *const cache_words[] = { "no-store", "private", "none", NULL };
+static const char *const creation_words[] = { "lazy", "eager", NULL };
+
+#define AT(member_) .offset = offsetof(struct config, member_)
+#define BOOL(name_, member_, preset_)                                                              \
+ {                                                                                                 \
+  .name = (name_), .type = SES_SETTING_BOOL, AT(member_), .preset = (preset_)                      \
+ }
+#define INT(name_, member_, min_, max_, preset_)                                                   \
+ {                                                                                                 \
+  .name = (name_), .type = SES_SETTING_INT, AT(member_), .min = (min_), .max = (max_),             \
+  .preset = (preset_)                                                                              \
+ }
+#define TEXT(name_, member_, max_)                                                                 \
+ {                                                                                                 \
+  .name = (name_), .type = SES_SETTING_TEXT, AT(member_), .max = (max_)                            \
+ }
+#define CHOICE(name_, member_, words_, preset_)                                                    \
+ {                                                                                                 \
+  .name = (name_), .type = SES_SETTING_CHOICE, AT(member_), .choices = (words_),                   \
+  .preset = (preset_)                                                                              \
+ }
+
+static const struct ses_setting settings[] = {
+    /* the ancestor's */
+    TEXT("cookieName", cookie_name, COOKIE_NAME_MAX),
+    INT("gclifetime", gc_interval_s, 1, YEARS_10_S, 0),
+    INT("maxLifetime", idle_s, 1, YEARS_10_S, 0),
+    INT("cookieLifeTime", cookie_lifetime_s, 0, LIFETIME_MAX_S, 0),
+    BOOL("enableSetCookie", set_cookie, true),
+    BOOL("disableHTTPOnly", no_http_only, false),
+    CHOICE("secure", secure, secure_words, SECURE_AUTO),
+    TEXT("domain", domain, COOKIE_ATTRIBUTE_MAX),
+    { .name = "cookieSameSite",
+      .type = SES_SETTING_CHOICE,
+      AT(same_site),
+      .min = SAME_SITE_DEFAULT,
+      .max = SAME_SITE_NONE,
+      .choices = same_site_words,
+      .preset = SAME_SITE_LAX },
+    INT("sessionIDLength", id_bytes, ID_RANDOM_MIN, ID_RANDOM_MAX, 32),
+    TEXT("sessionIDPrefix", id_prefix, ID_PREFIX_MAX),
+    BOOL("EnableSidInHTTPHeader", header_transport, false),
+    TEXT("SessionNameInHTTPHeader", header_name, COOKIE_NAME_MAX),
+    BOOL("EnableSidInURLQuery", query_transport, false),
+    TEXT("providerConfig", provider_config, TEXT_MAX),
+    /* ours */
+    INT("idleTimeout", idle_s, 1, YEARS_10_S, 0),
+    INT("absoluteTimeout", absolute_s, 0, YEARS_10_S, -1),
+    INT("touchThreshold", touch_s, 0, YEARS_10_S, -1),
+    TEXT("realm", realm, REALM_MAX),
+    CHOICE("cookiePrefix", cookie_prefix, prefix_words, PREFIX_AUTO),
+    TEXT("cookiePath", cookie_path, COOKIE_ATTRIBUTE_MAX),
+    BOOL("cookiePartitioned", partitioned, false),
+    CHOICE("cacheControl", cache, cache_words, CACHE_NO_STORE),
+    CHOICE("creation", creation, creation_words, CREATION_LAZY),
+    INT("maxRecordBytes", max_record_bytes, 1024, 16 * 1024 * 1024, 256 * 1024),
+    INT("maxValueBytes", max_value_bytes, 16, 16 * 1024 * 1024, 64 * 1024),
+    INT("maxKeyBytes", max_key_bytes, 1, 255, 255),
+    INT("maxValues", max_values, 1, 65536, 1024),
+    INT("maxReplays", max_replays, 0, 10000, 100),
+    { .name = "trustedProxies", .type = SES_SETTING_LIST, AT(trusted_proxies) },
+    { .name = NULL },
+};
+
+static int fail(struct ses_error *error, const char *sentence)
+{
+    return error_set(error, SES_ERR_INVALID, "%s", sentence);
+}
+
+/* ---- what follows from what was given ---- */
+
+static void fill_timeouts(struct config *c)
+{
+    if (c->idle_s == 0)
+        c->idle_s = c->gc_interval_s > 0 ? c->gc_interval_s : DEFAULT_IDLE_S;
+    if (c->gc_interval_s == 0)
+        c->gc_interval_s = DEFAULT_GC_S;
+    if (c->absolute_s < 0)
+        c->absolute_s = c->idle_s > DEFAULT_ABSOLUTE_S ? c->idle_s : DEFAULT_ABSOLUTE_S;
+    if (c->touch_s < 0)
+        c->touch_s = c->idle_s / 10 < TOUCH_DEFAULT_MAX_S ? c->idle_s / 10 : TOUCH_DEFAULT_MAX_S;
+    if (c->cookie_lifetime_s > COOKIE_AGE_MAX_S)
+        c->cookie_lifetime_s = COOKIE_AGE_MAX_S;
+}
+
+static const char *or_else(const char *text, const char *otherwise)
+{
+    return text && *text ? text : otherwise;
+}
+
+/* An empty text means the default, as the ancestor's zero values do. */
+static void fill_texts(struct config *c)
+{
+    c->cookie_path = or_else(c->cookie_path, "/");
+    c->id_prefix = or_else(c->id_prefix, "");
+    c->provider_config = or_else(c->provider_config, "");
+    c->domain = or_else(c->domain, NULL);
+    if (c->domain && *c->domain == '.')
+        c->domain++; /* RFC 6265bis 5.6.3 ignores it, and so does the ancestor */
+}
+
+static bool has_prefix(const char *name)
+{
+    return strncasecmp(name, "__Host-", 7) == 0 || strncasecmp(name, "__Secure-", 9) == 0;
+}
+
+static const char *prefix_text(const struct config *c, bool named)
+{
+    switch (c->cookie_prefix) {
+    case PREFIX_SECURE:
+        return "__Secure-";
+    case PREFIX_HOST:
+        return "__Host-";
+    case PREFIX_AUTO:
+        if (named)
+            return "";
+        return c->domain || strcmp(c->cookie_path, "/") != 0 ? "__Secure-" : "__Host-";
+    default:
+        return "";
+    }
+}
+
+/* On a request without TLS, unless Secure is demanded, the cookie goes by its bare name. */
+static int fill_faces(struct config *c, struct ses_error *error)
+{
+    const bool named = c->cookie_name && *c->cookie_name;
+    c->cookie_name = or_else(c->cookie_name, "id");
+    c->realm = or_else(c->realm, c->cookie_name);
+
+    const bool prefixed = has_prefix(c->cookie_name);
+    if (prefixed && c->cookie_prefix >= PREFIX_SECURE)
+        return fail(error, "\"cookieName\" has a prefix already; leave out \"cookiePrefix\"");
+    if (c->secure == SECURE_FALSE && (prefixed || c->cookie_prefix >= PREFIX_SECURE))
+        return fail(error,
+                    "a cookie name with __Host- or __Secure- needs \"secure\": true or \"auto\"");
+
+    for (int tls = 0; tls < 2; tls++) {
+        struct cookie_face *face = &c->faces[tls];
+        face->secure = prefixed || c->secure == SECURE_TRUE || (c->secure == SECURE_AUTO && tls);
+        const int len = snprintf(face->name, sizeof face->name, "%s%s",
+                                 face->secure ? prefix_text(c, named) : "", c->cookie_name);
+        if (len < 0 || (size_t)len >= sizeof face->name)
+            return fail(error, "\"cookieName\" is too long");
+    }
+    return SES_OK;
+}
+
+/* ---- what contradicts ---- */
+
+static int check_cookies(const struct config *c, struct ses_error *error)
+{
+    for (int tls = 0; tls < 2; tls++) {
+        const struct ses_cookie cookie = {
+            .name = c->faces[tls].name,
+            .value = "",
+            .path = c->cookie_path,
+            .domain = c->domain,
+            .same_site = config_same_site(c),
+            .max_age_s = c->cookie_lifetime_s,
+            .secure = c->faces[tls].secure,
+            .partitioned = c->partitioned,
+        };
+        const char *fault = cookie_fault(&cookie);
+        if (fault)
+            return error_set(
+                error, SES_ERR_INVALID, "cookie \"%s\"%s: %s", cookie.name,
+                tls ? "" : " (on requests without TLS; \"secure\": true excludes them)", fault);
+    }
+    return SES_OK;
+}
+
+static bool prefix_valid(const char *prefix)
+{
+    for (; *prefix; prefix++) {
+        const char c = (char)(*prefix | 0x20);
+        if (!(c >= 'a' && c <= 'z') && !(*prefix >= '0' && *prefix <= '9') &&
+            !strchr("-_.~", *prefix))
+            return false;
+    }
+    return true;
+}
+
+static int check_ids(const struct config *c, struct ses_error *error)
+{
+    if (c->query_transport)
+        return fail(error,
+                    "\"EnableSidInURLQuery\": an id in a URL leaks through logs, history and "
+                    "Referer (ASVS 5.0 14.2.1); use the cookie");
+    if (!prefix_valid(c->id_prefix))
+        return fail(error, "\"sessionIDPrefix\" must be letters, digits and -_.~");
+    if (c->header_transport && (!c->header_name || !token_valid(c->header_name)))
+        return fail(error,
+                    "\"EnableSidInHTTPHeader\" needs \"SessionNameInHTTPHeader\", a header's name "
+                    "such as \"X-Session\"");
+    return SES_OK;
+}
+
+static int check_limits(const struct config *c, struct ses_error *error)
+{
+    if (c->absolute_s > 0 && c->absolute_s < c->idle_s)
+        return fail(error,
+                    "\"absoluteTimeout\" must be at least \"idleTimeout\"; 0 means no limit");
+    if (c->touch_s >= c->idle_s)
+        return fail(error, "\"touchThreshold\" must be less than \"idleTimeout\"");
+    if (c->max_value_bytes > c->max_record_bytes)
+        return fail(error, "\"maxValueBytes\" must be at most \"maxRecordBytes\"");
+    return SES_OK;
+}
+
+static int read_proxies(struct config *c, struct ses_error *error)
+{
+    struct ses_slice bad = { 0 };
+    int r = proxy_list_parse(or_else(c->trusted_proxies, ""), &c->proxies, &bad);
+    if (r == SES_ERR_INVALID)
+        return error_set(error, r,
+                         "\"trustedProxies\": \"%.*s\" is not an address or network such as "
+                         "192.0.2.7 or 10.0.0.0/8",
+                         (int)(bad.len < 64 ? bad.len : 64), (const char *)bad.data);
+    return r;
+}
+
+static int complete(struct config *c, struct ses_error *error)
+{
+    fill_timeouts(c);
+    fill_texts(c);
+    c->eager = c->creation == CREATION_EAGER;
+    int (*const steps[])(struct config *, struct ses_error *) = { fill_faces, read_proxies };
+    int (*const checks[])(const struct config *, struct ses_error *) = { check_ids, check_cookies,
+                                                                         check_limits };
+    for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
+        int r = steps[i](c, error);
+        if (r < 0)
+            return r;
+    }
+    for (size_t i = 0; i < sizeof checks / sizeof checks[0]; i++) {
+        int r = checks[i](c, error);
+        if (r < 0)
+            return r;
+    }
+    return SES_OK;
+}
+
+/* ---- the whole ---- */
+
+static int parse_json(const char *text, json_t **ret_json, struct ses_error *error)
+{
+    json_error_t where;
+    json_t *json = json_loads(text && *text ? text : "{}", JSON_REJECT_DUPLICATES, &where);
+    if (!json)
+        return error_set(error, SES_ERR_INVALID,
+                         "the configuration is not JSON: %s (line %d, column %d)", where.text,
+                         where.line, where.column);
+    if (!json_is_object(json)) {
+        json_decref(json);
+        return fail(error,
+                    "the configuration must be a JSON object, such as {\"cookieName\":\"id\"}");
+    }
+    *ret_json = json;
+    return SES_OK;
+}
+
+int config_read(struct config *config, const char *text,
+                const struct ses_setting *provider_settings, void *instance,
+                struct ses_error *error)
+{
+    *config = (struct config){ 0 };
+    int r = parse_json(text, &config->json, error);
+    if (r < 0)
+        return r;
+
+    const struct settings_table tables[] = { { settings, config },
+                                             { provider_settings, instance } };
+    r = settings_read(config->json, tables, 2, error);
+    return r < 0 ? r : complete(config, error);
+}
+
+void config_free(struct config *config)
+{
+    proxy_list_free(config->proxies);
+    json_decref(config->json);
+}
+
+const char *config_same_site(const struct config *config)
+{
+    if (config->same_site == SAME_SITE_STRICT)
+        return "Strict";
+    return config->same_site == SAME_SITE_NONE ? "None" : "Lax";
+}
+
+const char *config_warning(const struct config *config, size_t index)
+{
+    const struct {
+        bool holds;
+        const char *sentence;
+    } warnings[] = {
+        { config->no_http_only, "disableHTTPOnly: scripts can read the session's id" },
+        { config->secure == SECURE_FALSE, "secure is false: the cookie travels unencrypted" },
+        { strncmp(config->faces[1].name, "__Host-", 7) != 0,
+          "the cookie's name has no __Host- prefix: a sibling domain can plant one" },
+        { config->absolute_s == 0, "absoluteTimeout is 0: a session in use never ends" },
+        { config->partitioned && config->same_site != SAME_SITE_NONE,
+          "cookiePartitioned is meant for SameSite=None" },
+    };
+    for (size_t i = 0; i < sizeof warnings / sizeof warnings[0]; i++) {
+        if (warnings[i].holds && index-- == 0)
+            return warnings[i].sentence;
+    }
+    return NULL;
+}

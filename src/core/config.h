@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SES_CORE_CONFIG_H
+#define SES_CORE_CONFIG_H
+
+/*
+ * The manager's configuration: a JSON object, read once and checked as a whole, so that no request
+ * meets a contradiction. Keys, meanings and defaults are in docs/configuration.md.
+ */
+
+#include "core/proxy.h"
+#include "core/settings.h"
+
+enum { COOKIE_NAME_MAX = 128 };
+
+enum cache_policy {
+    CACHE_NO_STORE, /* a response that read a stored session is no-store */
+    CACHE_PRIVATE,  /* it is private, no-cache */
+    CACHE_NONE,     /* it is left alone */
+};
+
+/* The cookie as it is named and marked on requests of one kind (TLS or not). */
+struct cookie_face {
+    char name[COOKIE_NAME_MAX + 1];
+    bool secure;
+};
+
+struct config {
+    /* As the table writes them: texts are borrowed from json. */
+    const char *cookie_name;
+    const char *cookie_path;
+    const char *domain;
+    const char *realm;
+    const char *id_prefix;
+    const char *header_name;
+    const char *provider_config;
+    const char *trusted_proxies;
+    int64_t gc_interval_s;
+    int64_t idle_s;
+    int64_t absolute_s; /* 0: no limit */
+    int64_t touch_s;
+    int64_t cookie_lifetime_s; /* 0: until the browser closes */
+    int64_t id_bytes;
+    int64_t max_record_bytes;
+    int64_t max_value_bytes;
+    int64_t max_key_bytes;
+    int64_t max_values;
+    int64_t max_replays;
+    int secure;
+    int cookie_prefix;
+    int same_site;
+    int cache;
+    int creation;
+    bool set_cookie;
+    bool no_http_only;
+    bool partitioned;
+    bool header_transport;
+    bool query_transport;
+
+    /* Worked out from them. */
+    struct cookie_face faces[2]; /* [request came by TLS] */
+    struct proxy_list *proxies;
+    bool eager;
+    json_t *json;
+};
+
+/* Reads @p text (NULL or "": an empty object) and, into @p instance, the provider's own settings.
+ */
+int config_read(struct config *config, const char *text,
+                const struct ses_setting *provider_settings, void *instance,
+                struct ses_error *error);
+void config_free(struct config *config);
+
+/* "Lax", "Strict" or "None". */
+const char *config_same_site(const struct config *config);
+
+/* What deserves a warning at start, one sentence a call; NULL when there is no more. */
+const char *config_warning(const struct config *config, size_t index);
+
+#endif

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: MIT */
+#include "core/session.h"
+
+/* ---- snapshots ---- */
+
+void snapshot_drop(struct snapshot *snapshot)
+{
+    snapshot->blob = ses_blob_unref(snapshot->blob);
+}
+
+int snapshot_from(struct ses_record *record, struct snapshot *ret_snapshot)
+{
+    CLEANUP(snapshot_drop)
+    struct snapshot snapshot = {
+        .blob = record->data,
+        .version = record->version,
+        .expires_ms = record->expires_ms,
+    };
+    record->data = NULL;
+    if (record->kind != SES_KIND_SESSION)
+        return SES_ERR_GONE;
+    int r = record_decode(ses_blob_bytes(snapshot.blob), &snapshot.record);
+    if (r < 0)
+        return r;
+
+    *ret_snapshot = snapshot;
+    snapshot.blob = NULL;
+    return SES_OK;
+}
+
+/* ---- limits ---- */
+
+static int64_t absolute_end(const ses_manager *manager, const struct record_header *header)
+{
+    const int64_t limit_s =
+        header->absolute_s > 0 ? header->absolute_s : manager->config.absolute_s;
+    return limit_s > 0 ? header->absolute_base_ms + limit_s * 1000 : INT64_MAX;
+}
+
+int64_t session_next_expiry(const ses_manager *manager, const struct record_header *header,
+                            int64_t now_ms)
+{
+    const int64_t idle_s = header->idle_s > 0 ? header->idle_s : manager->config.idle_s;
+    const int64_t idle_end = now_ms + idle_s * 1000, end = absolute_end(manager, header);
+    return idle_end < end ? idle_end : end;
+}
+
+bool session_past_limits(const ses_manager *manager, const struct record_header *header,
+                         int64_t now_ms)
+{
+    return now_ms >= absolute_end(manager, header);
+}
+
+/* ---- judging a record ---- */
+
+static enum ses_reason reason_of(int code)
+{
+    switch (code) {
+    case SES_ERR_GONE:
+        return SES_REASON_CUT;
+    case SES_ERR_CORRUPT:
+        return SES_REASON_CORRUPT;
+    default:
+        return SES_REASON_UNKNOWN;
+    }
+}
+
+static int reject(ses_manager *manager, const struct id *id, const char *peer,
+                  enum ses_reason reason, enum ses_reason *ret_reason)
+{
+    *ret_reason = reason;
+    const struct happening rejected = {
+        .type = SES_EVENT_REJECTED,
+        .reason = reason,
+        .key = &id->key,
+        .peer = peer,
+    };
+    events_tell(&manager->events, &rejected);
+    return SES_ERR_NOT_FOUND;
+}
+
+/* Past its absolute limit: the record goes, too. Should that fail, the next load says the same. */
+static int expire(ses_manager *manager, const struct id *id, const char *peer, int64_t now_ms,
+                  enum ses_reason *ret_reason)
+{
+    (void)store_destroy(manager->store, &id->key, now_ms);
+    const struct happening expired = {
+        .type = SES_EVENT_EXPIRED,
+        .key = &id->key,
+        .peer = peer,
+    };
+    events_tell(&manager->events, &expired);
+    return reject(manager, id, peer, SES_REASON_EXPIRED, ret_reason);
+}
+
+int session_lookup(ses_manager *manager, const struct id *id, const char *peer,
+                   struct snapshot *ret_snapshot, enum ses_reason *ret_reason)
+{
+    const int64_t now_ms = manager_now_ms(manager);
+    struct ses_record record = { 0 };
+    struct snapshot snapshot = { 0 };
+    int r = store_load(manager->store, &id->key, now_ms, &record);
+    if (r == SES_OK)
+        r = snapshot_from(&record, &snapshot);
+    if (r == SES_ERR_NOT_FOUND || r == SES_ERR_GONE || r == SES_ERR_CORRUPT)
+        return reject(manager, id, peer, reason_of(r), ret_reason);
+    if (r < 0)
+        return r;
+
+    if (now_ms >= snapshot.expires_ms ||
+        session_past_limits(manager, &snapshot.record.header, now_ms)) {
+        snapshot_drop(&snapshot);
+        return expire(manager, id, peer, now_ms, ret_reason);
+    }
+    *ret_snapshot = snapshot;
+    return SES_OK;
+}

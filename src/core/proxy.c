@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: MIT */
+#include "core/proxy.h"
+
+#include "base/cleanup.h"
+#include "base/slice.h"
+
+#include <sesame/error.h>
+
+#include <arpa/inet.h>
+#include <strings.h>
+
+enum { HOPS_MAX = 32, V4_MAPPED_BITS = 96 };
+
+/* IPv4 is kept as ::ffff:a.b.c.d, so that one comparison serves both. */
+struct network {
+    unsigned char address[16];
+    unsigned bits;
+};
+
+struct proxy_list {
+    size_t count;
+    struct network networks[];
+};
+
+/* ---- addresses ---- */
+
+static bool parse_address(const char *text, struct network *ret)
+{
+    struct in_addr v4;
+    ret->bits = 128;
+    if (inet_pton(AF_INET6, text, ret->address) == 1)
+        return true;
+    if (inet_pton(AF_INET, text, &v4) != 1)
+        return false;
+    memset(ret->address, 0, 10);
+    memset(ret->address + 10, 0xff, 2);
+    memcpy(ret->address + 12, &v4, 4);
+    return true;
+}
+
+static bool is_v4(const struct network *network)
+{
+    static const unsigned char mapped[12] = { [10] = 0xff, [11] = 0xff };
+    return slice_equal((struct ses_slice){ network->address, 12 },
+                       (struct ses_slice){ mapped, 12 });
+}
+
+static void write_address(const struct network *network, char out[PEER_TEXT_MAX])
+{
+    const bool v4 = is_v4(network);
+    if (!inet_ntop(v4 ? AF_INET : AF_INET6, network->address + (v4 ? 12 : 0), out, PEER_TEXT_MAX))
+        out[0] = '\0';
+}
+
+/* Copies at most PEER_TEXT_MAX - 1 characters; longer ones are no address. */
+static bool copy_text(struct ses_slice text, char out[PEER_TEXT_MAX])
+{
+    if (text.len >= PEER_TEXT_MAX)
+        return false;
+    memcpy(out, text.data, text.len);
+    out[text.len] = '\0';
+    return strlen(out) == text.len;
+}
+
+static bool parse_bits(const char *text, unsigned limit, unsigned *ret_bits)
+{
+    unsigned bits = 0;
+    if (*text == '\0' || strlen(text) > 3)
+        return false;
+    for (; *text; text++) {
+        if (*text < '0' || *text > '9')
+            return false;
+        bits = bits * 10 + (unsigned)(*text - '0');
+    }
+    *ret_bits = bits;
+    return bits <= limit;
+}
+
+static bool parse_network(struct ses_slice entry, struct network *ret)
+{
+    char text[PEER_TEXT_MAX];
+    if (!copy_text(entry, text))
+        return false;
+    char *slash = strchr(text, '/');
+    if (slash)
+        *slash = '\0';
+    if (!parse_address(text, ret))
+        return false;
+    if (!slash)
+        return true;
+
+    const bool v4 = strchr(text, ':') == NULL;
+    unsigned bits;
+    if (!parse_bits(slash + 1, v4 ? 32 : 128, &bits))
+        return false;
+    ret->bits = bits + (v4 ? V4_MAPPED_BITS : 0);
+    return true;
+}
+
+/* ---- the list ---- */
+
+int proxy_list_parse(const char *text, struct proxy_list **ret_list, struct ses_slice *ret_bad)
+{
+    *ret_list = NULL;
+    if (slice_trim(slice_of_text(text)).len == 0)
+        return SES_OK;
+
+    size_t entries = 1;
+    for (const char *c = text; *c; c++)
+        entries += *c == ',';
+    CLEANUP(free)
+    struct proxy_list *list = malloc(sizeof *list + entries * sizeof list->networks[0]);
+    if (!list)
+        return SES_ERR_NO_MEMORY;
+
+    list->count = 0;
+    for (const char *at = text; list->count < entries; list->count++) {
+        const char *end = strchrnul(at, ',');
+        const struct ses_slice entry = slice_trim(slice_between(at, end));
+        if (!parse_network(entry, &list->networks[list->count])) {
+            *ret_bad = entry;
+            return SES_ERR_INVALID;
+        }
+        at = end + 1;
+    }
+    *ret_list = steal(&list);
+    return SES_OK;
+}
+
+void proxy_list_free(struct proxy_list *list)
+{
+    free(list);
+}
+
+static bool within(const struct network *network, const unsigned char address[16])
+{
+    const unsigned whole = network->bits / 8, rest = network->bits % 8;
+    const struct ses_slice ours = { network->address, whole }, theirs = { address, whole };
+    if (!slice_equal(ours, theirs))
+        return false;
+    return rest == 0 || (network->address[whole] ^ address[whole]) >> (8 - rest) == 0;
+}
+
+static bool is_trusted(const struct proxy_list *list, const struct network *address)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        if (within(&list->networks[i], address->address))
+            return true;
+    }
+    return false;
+}
+
+/* ---- the origin of a request ---- */
+
+/* "192.0.2.7", "192.0.2.7:4711", "2001:db8::1" or "[2001:db8::1]:4711". */
+static bool parse_forwarded(struct ses_slice entry, struct network *ret)
+{
+    char text[PEER_TEXT_MAX + 8];
+    if (entry.len >= sizeof text)
+        return false;
+    memcpy(text, entry.data, entry.len);
+    text[entry.len] = '\0';
+
+    char *start = text;
+    char *colon = strchr(text, ':');
+    if (*text == '[') {
+        char *close = strchr(text, ']');
+        if (!close)
+            return false;
+        *close = '\0';
+        start++;
+    } else if (colon && !strchr(colon + 1, ':')) {
+        *colon = '\0';
+    }
+    return parse_address(start, ret);
+}
+
+/* Walks the entries of one field from its right end. True: the client was found, or the chain
+ * broke. */
+static bool walk_field(const struct proxy_list *trusted, const char *field, struct network *peer,
+                       size_t *hops)
+{
+    const char *end = field + strlen(field);
+    while (*hops < HOPS_MAX) {
+        const char *comma = memrchr(field, ',', (size_t)(end - field));
+        struct network next;
+        ++*hops;
+        if (!parse_forwarded(slice_trim(slice_between(comma ? comma + 1 : field, end)), &next))
+            return true;
+        *peer = next;
+        if (!is_trusted(trusted, peer))
+            return true;
+        if (!comma)
+            return false;
+        end = comma;
+    }
+    return true;
+}
+
+static void follow_forwarded(const struct proxy_list *trusted, const struct ses_request *request,
+                             struct network *peer)
+{
+    size_t hops = 0;
+    for (size_t nth = 0; nth < HOPS_MAX; nth++) {
+        const char *field = request->header(request->header_arg, "X-Forwarded-For", nth);
+        if (!field || walk_field(trusted, field, peer, &hops))
+            return;
+    }
+}
+
+static bool forwarded_tls(const struct ses_request *request, bool otherwise)
+{
+    const char *field = request->header(request->header_arg, "X-Forwarded-Proto", 0);
+    if (!field)
+        return otherwise;
+    const char *comma = strrchr(field, ',');
+    const char *start = comma ? comma + 1 : field;
+    const struct ses_slice scheme = slice_trim(slice_of_text(start));
+    return scheme.len == 5 && strncasecmp(scheme.data, "https", 5) == 0;
+}
+
+struct origin origin_of(const struct proxy_list *trusted, const struct ses_request *request)
+{
+    struct origin origin = { .tls = request->tls };
+    struct network peer;
+    if (!request->peer || !parse_address(request->peer, &peer))
+        return origin;
+
+    if (trusted && request->header && is_trusted(trusted, &peer)) {
+        origin.tls = forwarded_tls(request, request->tls);
+        follow_forwarded(trusted, request, &peer);
+    }
+    write_address(&peer, origin.peer);
+    return origin;
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SES_CORE_PROXY_H
+#define SES_CORE_PROXY_H
+
+/*
+ * Who asked, and did the request come by TLS? Headers of a proxy are believed only when the
+ * connection comes from an address that the configuration trusts.
+ */
+
+#include <sesame/http.h>
+
+struct proxy_list;
+
+/* From "10.0.0.0/8, 192.0.2.7, fd00::/8". On SES_ERR_INVALID *ret_bad is the entry that is not an
+ * address or network. An empty text trusts nobody, and gives NULL. */
+int proxy_list_parse(const char *text, struct proxy_list **ret_list, struct ses_slice *ret_bad);
+void proxy_list_free(struct proxy_list *list);
+
+enum { PEER_TEXT_MAX = 46 }; /* INET6_ADDRSTRLEN */
+
+struct origin {
+    bool tls;
+    char peer[PEER_TEXT_MAX]; /* canonical; "" when unknown */
+};
+
+/*
+ * X-Forwarded-For is read from its right end: each entry was added by the hop after it, so the
+ * first address that is not a trusted proxy is the client; what stands left of it, anybody can have
+ * written. X-Forwarded-Proto: the last entry.
+ */
+struct origin origin_of(const struct proxy_list *trusted, const struct ses_request *request);
+
+#endif

@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: MIT */
+#include "core/record.h"
+
+#include "base/blob.h"
+#include "base/cbor.h"
+#include "base/slice.h"
+
+#include <sesame/error.h>
+
+enum { RECORD_PARTS = 2 };
+
+/* Numbers of the header's members. Never reused; in the order in which they are encoded. */
+enum {
+    MEMBER_FORMAT,
+    MEMBER_CREATED,
+    MEMBER_ABSOLUTE_BASE,
+    MEMBER_USER,
+    MEMBER_LEVEL,
+    MEMBER_AUTH,
+    MEMBER_CSRF,
+    MEMBER_HANDLE,
+    MEMBER_PEER,
+    MEMBER_USER_AGENT,
+    MEMBER_PREVIOUS,
+    MEMBER_IDLE,
+    MEMBER_ABSOLUTE,
+    MEMBER_COUNT,
+};
+
+/* ---- the header ---- */
+
+static struct ses_slice bytes_between(const unsigned char *start, const struct cbor_reader *r)
+{
+    return slice_between(start, r->at);
+}
+
+static void read_member(struct cbor_reader *r, int64_t number, struct record_header *h)
+{
+    switch (number) {
+    case MEMBER_FORMAT:
+        r->failed |= cbor_next_int(r) != RECORD_FORMAT;
+        break;
+    case MEMBER_CREATED:
+        h->created_ms = cbor_next_int(r);
+        break;
+    case MEMBER_ABSOLUTE_BASE:
+        h->absolute_base_ms = cbor_next_int(r);
+        break;
+    case MEMBER_USER:
+        h->user = cbor_next_text(r);
+        break;
+    case MEMBER_LEVEL:
+        h->level = cbor_next_int(r);
+        break;
+    case MEMBER_AUTH:
+        h->auth_ms = cbor_next_int(r);
+        break;
+    case MEMBER_CSRF:
+        h->csrf = cbor_next_bytes(r);
+        break;
+    case MEMBER_HANDLE:
+        h->handle = cbor_next_bytes(r);
+        break;
+    case MEMBER_PEER:
+        h->peer = cbor_next_text(r);
+        break;
+    case MEMBER_USER_AGENT:
+        h->user_agent = cbor_next_text(r);
+        break;
+    case MEMBER_PREVIOUS:
+        h->previous = cbor_next_bytes(r);
+        break;
+    case MEMBER_IDLE:
+        h->idle_s = cbor_next_int(r);
+        break;
+    default: /* MEMBER_ABSOLUTE */
+        h->absolute_s = cbor_next_int(r);
+        break;
+    }
+}
+
+/* Known members come first, since integers are encoded in the order of their size. */
+static void read_header(struct cbor_reader *r, struct record_header *h)
+{
+    uint64_t left = cbor_next_map(r);
+    int64_t before = -1;
+    for (; left > 0 && !r->failed; left--) {
+        const unsigned char *start = r->at;
+        const struct cbor_item key = cbor_next(r);
+        const bool known = key.type == CBOR_INT && key.integer >= 0 && key.integer < MEMBER_COUNT;
+        if (!known) {
+            r->at = start;
+            break;
+        }
+        r->failed |= key.integer <= before || (before < 0 && key.integer != MEMBER_FORMAT);
+        before = key.integer;
+        read_member(r, key.integer, h);
+    }
+    const unsigned char *unknown = r->at;
+    h->unknown_count = left;
+    for (; left > 0 && !r->failed; left--) {
+        (void)cbor_skip(r);
+        (void)cbor_skip(r);
+    }
+    h->unknown = bytes_between(unknown, r);
+    r->failed |= before < 0;
+}
+
+/* Limits that later arithmetic relies on: no sum of these overflows. */
+static bool header_sane(const struct record_header *h)
+{
+    const int64_t far_ms = (int64_t)1 << 53, far_s = (int64_t)1 << 32;
+    return h->created_ms >= 0 && h->created_ms < far_ms && h->absolute_base_ms >= 0 &&
+           h->absolute_base_ms < far_ms && h->auth_ms >= 0 && h->auth_ms < far_ms &&
+           h->idle_s >= 0 && h->idle_s < far_s && h->absolute_s >= 0 && h->absolute_s < far_s &&
+           (h->handle.len == 0 || h->handle.len == HANDLE_BYTES);
+}
+
+static void write_int(struct buffer *out, int number, int64_t value)
+{
+    if (value == 0)
+        return;
+    cbor_write_int(out, number);
+    cbor_write_int(out, value);
+}
+
+static void write_text(struct buffer *out, int number, struct ses_slice text)
+{
+    if (text.len == 0)
+        return;
+    cbor_write_int(out, number);
+    cbor_write_text(out, text);
+}
+
+static void write_bytes(struct buffer *out, int number, struct ses_slice bytes)
+{
+    if (bytes.len == 0)
+        return;
+    cbor_write_int(out, number);
+    cbor_write_bytes(out, bytes);
+}
+
+static uint64_t count_members(const struct record_header *h)
+{
+    const bool present[] = {
+        true,          h->created_ms,     h->absolute_base_ms, h->user.len,
+        h->level,      h->auth_ms,        h->csrf.len,         h->handle.len,
+        h->peer.len,   h->user_agent.len, h->previous.len,     h->idle_s,
+        h->absolute_s,
+    };
+    uint64_t count = h->unknown_count;
+    for (size_t i = 0; i < sizeof present / sizeof present[0]; i++)
+        count += present[i];
+    return count;
+}
+
+void record_write_header(struct buffer *out, const struct record_header *h)
+{
+    cbor_write_map(out, count_members(h));
+    write_int(out, MEMBER_FORMAT, RECORD_FORMAT); /* never 0, so always there */
+    write_int(out, MEMBER_CREATED, h->created_ms);
+    write_int(out, MEMBER_ABSOLUTE_BASE, h->absolute_base_ms);
+    write_text(out, MEMBER_USER, h->user);
+    write_int(out, MEMBER_LEVEL, h->level);
+    write_int(out, MEMBER_AUTH, h->auth_ms);
+    write_bytes(out, MEMBER_CSRF, h->csrf);
+    write_bytes(out, MEMBER_HANDLE, h->handle);
+    write_text(out, MEMBER_PEER, h->peer);
+    write_text(out, MEMBER_USER_AGENT, h->user_agent);
+    write_bytes(out, MEMBER_PREVIOUS, h->previous);
+    write_int(out, MEMBER_IDLE, h->idle_s);
+    write_int(out, MEMBER_ABSOLUTE, h->absolute_s);
+    buffer_append(out, h->unknown.data, h->unknown.len);
+}
+
+/* ---- the values ---- */
+
+static bool key_sane(struct ses_slice key)
+{
+    return key.len > 0 && key.len <= RECORD_KEY_MAX && !memchr(key.data, '\0', key.len);
+}
+
+static void check_pairs(struct cbor_reader *r, uint64_t count)
+{
+    struct ses_slice before = { 0 };
+    for (; count > 0 && !r->failed; count--) {
+        const unsigned char *start = r->at;
+        const struct ses_slice text = cbor_next_text(r);
+        const struct ses_slice key = bytes_between(start, r);
+        (void)cbor_skip(r);
+        r->failed |= !key_sane(text) || (before.len > 0 && cbor_compare(before, key) >= 0);
+        before = key;
+    }
+}
+
+int record_decode(struct ses_slice bytes, struct record *ret_record)
+{
+    struct record record = { 0 };
+    struct cbor_reader r = cbor_reader_of(bytes);
+    r.failed |= cbor_next_array(&r) != RECORD_PARTS;
+
+    const unsigned char *header = r.at;
+    read_header(&r, &record.header);
+    record.header_bytes = bytes_between(header, &r);
+
+    record.count = cbor_next_map(&r);
+    const unsigned char *pairs = r.at;
+    check_pairs(&r, record.count);
+    record.pairs = bytes_between(pairs, &r);
+    if (!cbor_at_end(&r) || !header_sane(&record.header))
+        return SES_ERR_CORRUPT;
+
+    *ret_record = record;
+    return SES_OK;
+}
+
+bool record_next(struct ses_slice *pairs, struct pair *ret_pair)
+{
+    if (pairs->len == 0)
+        return false;
+    struct cbor_reader r = cbor_reader_of(*pairs);
+    ret_pair->key = cbor_skip_trusted(&r);
+    ret_pair->value = cbor_skip_trusted(&r);
+    *pairs = (struct ses_slice){ r.at, (size_t)(r.end - r.at) };
+    return true;
+}
+
+bool record_find(const struct record *record, struct ses_slice key, struct ses_slice *ret_value)
+{
+    struct ses_slice pairs = record->pairs;
+    struct pair pair;
+    while (record_next(&pairs, &pair)) {
+        if (slice_equal(pair.key, key)) {
+            *ret_value = pair.value;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* ---- the whole ---- */
+
+ses_blob *record_assemble(struct ses_slice header_bytes, uint64_t count,
+                          const struct ses_slice *parts, size_t part_count)
+{
+    unsigned char heads[2 * CBOR_HEAD_MAX];
+    struct buffer array = buffer_fixed(heads, CBOR_HEAD_MAX);
+    struct buffer map = buffer_fixed(heads + CBOR_HEAD_MAX, CBOR_HEAD_MAX);
+    cbor_write_array(&array, RECORD_PARTS);
+    cbor_write_map(&map, count);
+
+    size_t total = array.len + header_bytes.len + map.len;
+    for (size_t i = 0; i < part_count; i++)
+        total += parts[i].len;
+    unsigned char *bytes = NULL;
+    ses_blob *blob = blob_alloc(total, &bytes);
+    if (!blob)
+        return NULL;
+
+    struct buffer out = buffer_fixed(bytes, total);
+    buffer_append(&out, array.data, array.len);
+    buffer_append(&out, header_bytes.data, header_bytes.len);
+    buffer_append(&out, map.data, map.len);
+    for (size_t i = 0; i < part_count; i++)
+        buffer_append(&out, parts[i].data, parts[i].len);
+    return blob;
+}

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: MIT */
+#include "core/session.h"
+
+#include "base/random.h"
+#include "base/slice.h"
+
+int version_make(uint64_t *ret_version)
+{
+    uint64_t version;
+    int r = random_bytes(&version, sizeof version);
+    if (r < 0)
+        return r;
+    *ret_version = version | 1; /* never 0 */
+    return SES_OK;
+}
+
+int session_confirm(ses_session *session, const struct ses_key *key, uint64_t version, int code)
+{
+    if (code != SES_ERR_UNAVAILABLE)
+        return code;
+    struct ses_record record;
+    ses_manager *manager = session->manager;
+    if (store_load(manager->store, key, manager_now_ms(manager), &record) != SES_OK)
+        return session->failed = code;
+    (void)ses_blob_unref(record.data);
+    return record.version == version ? SES_OK : (session->failed = code);
+}
+
+struct ses_record snapshot_record(const struct snapshot *snapshot)
+{
+    return (struct ses_record){
+        .data = snapshot->blob,
+        .version = snapshot->version,
+        .expires_ms = snapshot->expires_ms,
+        .kind = SES_KIND_SESSION,
+    };
+}
+
+/* ---- one try ---- */
+
+/* The header stays as it is stored, but for limits that were set. */
+static int replay(struct overlay *overlay, const struct record *record, ses_blob **ret_blob)
+{
+    if (!overlay->relimited)
+        return overlay_replay(overlay, record, record->header_bytes, ret_blob);
+
+    struct record_header header = record->header;
+    header.idle_s = overlay->idle_s;
+    header.absolute_s = overlay->absolute_s;
+    return session_replay(overlay, record, &header, ret_blob);
+}
+
+int session_replay(struct overlay *overlay, const struct record *record,
+                   const struct record_header *header, ses_blob **ret_blob)
+{
+    CLEANUP(buffer_free) struct buffer bytes = { 0 };
+    record_write_header(&bytes, header);
+    if (bytes.failed)
+        return SES_ERR_NO_MEMORY;
+    return overlay_replay(overlay, record, buffer_slice(&bytes), ret_blob);
+}
+
+int session_dress(const ses_session *session, ses_blob *blob, struct snapshot *ret_snapshot)
+{
+    struct ses_record record = { .data = blob, .kind = SES_KIND_SESSION };
+    int r = version_make(&record.version);
+    if (r < 0) {
+        (void)ses_blob_unref(blob);
+        return r;
+    }
+    r = snapshot_from(&record, ret_snapshot);
+    if (r < 0)
+        return r;
+    ses_manager *manager = session->manager;
+    ret_snapshot->expires_ms =
+        session_next_expiry(manager, &ret_snapshot->record.header, manager_now_ms(manager));
+    return SES_OK;
+}
+
+static int save(ses_session *session, const struct snapshot *base, struct snapshot *next,
+                struct ses_record *ret_winner)
+{
+    ses_manager *manager = session->manager;
+    const struct ses_record record = snapshot_record(next);
+    int r = store_save(manager->store, &session->id.key, manager_now_ms(manager), base->version,
+                       &record, ret_winner);
+    if (r == SES_ERR_NOT_FOUND)
+        return SES_ERR_GONE;
+    if (r == SES_ERR_CONFLICT && ret_winner->version == next->version) {
+        ret_winner->data = ses_blob_unref(ret_winner->data);
+        return SES_OK; /* our own write, whose reply was lost underneath */
+    }
+    return session_confirm(session, &session->id.key, next->version, r);
+}
+
+/* SES_ERR_CONFLICT: @p ret_winner is the record to try next. */
+static int attempt(ses_session *session, const struct swap *swap, struct snapshot *base,
+                   struct ses_record *ret_winner)
+{
+    int r = swap->inspect ? swap->inspect(swap->arg, &base->record) : SES_OK;
+    if (r != SES_OK)
+        return r;
+    ses_blob *blob;
+    r = replay(swap->overlay, &base->record, &blob);
+    if (r != SES_OK)
+        return r;
+    if (slice_equal(ses_blob_bytes(blob), ses_blob_bytes(base->blob))) {
+        (void)ses_blob_unref(blob); /* as good as committed just before the snapshot was read */
+        session_adopt(session, base);
+        return SES_OK;
+    }
+
+    CLEANUP(snapshot_drop) struct snapshot next = { 0 };
+    r = session_dress(session, blob, &next);
+    if (r < 0)
+        return r;
+    if (session->background)
+        next.expires_ms = base->expires_ms;
+    r = save(session, base, &next, ret_winner);
+    if (r != SES_OK)
+        return r;
+    session_adopt(session, &next);
+    events_add(&session->manager->events, COUNT_SAVED, 1);
+    return SES_OK;
+}
+
+/* ---- until no other is faster ---- */
+
+static void tell_replays(ses_session *session, uint32_t replays)
+{
+    const struct happening replayed = {
+        .type = SES_EVENT_REPLAYED,
+        .replays = replays,
+        .key = &session->id.key,
+    };
+    if (replays > 0)
+        events_tell(&session->manager->events, &replayed);
+}
+
+int session_swap(ses_session *session, const struct swap *swap)
+{
+    CLEANUP(snapshot_drop) struct snapshot base = session->snapshot;
+    (void)ses_blob_ref(base.blob);
+    uint32_t replays = 0;
+    int r;
+    for (;;) {
+        struct ses_record winner = { 0 };
+        r = attempt(session, swap, &base, &winner);
+        if (!winner.data)
+            break; /* done, or failed otherwise than by a conflict */
+        snapshot_drop(&base);
+        r = snapshot_from(&winner, &base);
+        if (r < 0)
+            break;
+        r = SES_ERR_CONFLICT;
+        if (replays == session->manager->config.max_replays)
+            break;
+        replays++;
+    }
+    tell_replays(session, replays);
+    if (r == SES_ERR_CONFLICT)
+        events_add(&session->manager->events, COUNT_CONFLICTS, 1);
+    return r;
+}
