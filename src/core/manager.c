@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "core/manager.h"
 
+#include "core/module.h"
 #include "core/registry.h"
 
 #include "base/abi.h"
@@ -45,16 +46,26 @@ static int take_options(ses_manager *manager, const struct ses_manager_options *
     return random_bytes(manager->events.salt, SALT_BYTES);
 }
 
+/* Linked in or registered; or else a module, which is registered once it is loaded. */
 static int find_provider(const char *name, const struct ses_provider_ops **ret_ops,
                          struct ses_error *error)
 {
-    *ret_ops = name ? registry_find(name) : NULL;
+    *ret_ops = registry_find(name);
     if (*ret_ops)
         return SES_OK;
-    char names[128];
+    char names[96], why[160];
+    int r = module_load(name, ret_ops, why, sizeof why);
+    if (r == SES_OK) {
+        r = ses_provider_register(*ret_ops);
+        if (r == SES_OK || r == SES_ERR_EXISTS) /* another thread was as fast */
+            return SES_OK;
+        return error_set(error, r, "module \"%s\": %s", name, ses_strerror(r));
+    }
+    if (r == SES_ERR_UNSUPPORTED)
+        return error_set(error, r, "%s", why);
     registry_names(names, sizeof names);
-    return error_set(error, SES_ERR_INVALID, "unknown provider \"%.64s\"; known are: %s",
-                     name ? name : "", names);
+    return error_set(error, SES_ERR_INVALID, "unknown provider \"%.32s\"; known are: %s (%s)", name,
+                     names, why);
 }
 
 static void take_config(ses_manager *manager)
@@ -108,7 +119,7 @@ static int manager_open(ses_manager *manager, const char *provider, const char *
     const struct ses_provider_ops *ops;
     int r = take_options(manager, options);
     if (r == SES_OK)
-        r = find_provider(provider, &ops, error);
+        r = find_provider(provider ? provider : "", &ops, error);
     if (r == SES_OK)
         r = open_store(manager, ops, json, error);
     if (r == SES_OK)
