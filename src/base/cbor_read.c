@@ -153,15 +153,23 @@ static void read_content(struct cbor_reader *r, const struct head *h, struct cbo
     }
 }
 
+/* Into a zeroed item, and in place: copies of it would cost more than all the checks. */
+static inline void read_item(struct cbor_reader *r, struct cbor_item *item)
+{
+    struct head h;
+    if (!read_head(r, &h))
+        return;
+    read_content(r, &h, item);
+    if (r->failed)
+        *item = (struct cbor_item){ .type = CBOR_NONE };
+}
+
 struct cbor_item cbor_next(struct cbor_reader *r)
 {
-    static const struct cbor_item none = { .type = CBOR_NONE };
-    struct cbor_item item = none;
-    struct head h;
-    if (r->at == r->end || !read_head(r, &h))
-        return none;
-    read_content(r, &h, &item);
-    return r->failed ? none : item;
+    struct cbor_item item = { .type = CBOR_NONE };
+    if (r->at < r->end)
+        read_item(r, &item);
+    return item;
 }
 
 static struct cbor_item next_of_type(struct cbor_reader *r, enum cbor_type type)
@@ -211,8 +219,9 @@ static void skip_array(struct cbor_reader *r, uint64_t count, unsigned depth_lef
 static struct ses_slice skip_key(struct cbor_reader *r)
 {
     const unsigned char *start = r->at;
-    const enum cbor_type type = cbor_next(r).type;
-    r->failed |= type != CBOR_TEXT && type != CBOR_INT;
+    struct cbor_item key = { .type = CBOR_NONE };
+    read_item(r, &key);
+    r->failed |= key.type != CBOR_TEXT && key.type != CBOR_INT;
     return slice_between(start, r->at);
 }
 
@@ -230,9 +239,10 @@ static void skip_map(struct cbor_reader *r, uint64_t count, unsigned depth_left)
 /* Calls itself as often as items are nested, so CBOR_DEPTH_MAX times at most. */
 static void skip_item(struct cbor_reader *r, unsigned depth_left)
 {
-    const struct cbor_item item = cbor_next(r);
+    struct cbor_item item = { .type = CBOR_NONE };
+    read_item(r, &item);
     const bool nests = item.type == CBOR_ARRAY || item.type == CBOR_MAP;
-    if (item.type == CBOR_NONE || (nests && depth_left == 0))
+    if (nests && depth_left == 0)
         r->failed = true;
     else if (item.type == CBOR_ARRAY)
         skip_array(r, item.count, depth_left - 1);

@@ -16,7 +16,7 @@ struct collector {
     pthread_mutex_t mutex;
     pthread_cond_t wake;
     pthread_t thread;
-    pid_t pid; /* of the process in which the thread lives; 0: none */
+    _Atomic pid_t pid; /* of the process in which the thread lives; 0: none */
     bool stopping;
 };
 
@@ -95,10 +95,21 @@ static int create_quietly(struct collector *c)
     return r == 0 ? SES_OK : SES_ERR_NO_MEMORY;
 }
 
+/* The thread of a parent did not come along, and may have held the lock when the fork happened. */
+static void forget_parent(struct collector *c)
+{
+    if (c->pid == 0 || c->pid == getpid())
+        return;
+    (void)pthread_mutex_init(&c->mutex, NULL);
+    (void)init_wake(&c->wake);
+    c->pid = 0;
+}
+
 int collector_start(struct collector *c)
 {
+    forget_parent(c);
     LOCK(&c->mutex);
-    if (c->pid == getpid())
+    if (c->pid != 0)
         return SES_ERR_EXISTS;
     c->stopping = false;
     int r = create_quietly(c);
@@ -110,9 +121,10 @@ int collector_start(struct collector *c)
 /* True when there is a thread of this process that the caller must join. */
 static bool ask_to_stop(struct collector *c, pthread_t *ret_thread)
 {
+    forget_parent(c);
     LOCK(&c->mutex);
-    if (c->pid != getpid() || c->stopping)
-        return false; /* none, or it stayed behind in the parent of a fork */
+    if (c->pid == 0 || c->stopping)
+        return false; /* none, or somebody else is at it */
     c->stopping = true;
     *ret_thread = c->thread;
     (void)pthread_cond_broadcast(&c->wake);

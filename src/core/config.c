@@ -193,10 +193,12 @@ static int check_cookies(const struct config *c, struct ses_error *error)
             .partitioned = c->partitioned,
         };
         const char *fault = cookie_fault(&cookie);
+        const char *when = !tls && c->secure == SECURE_AUTO && !cookie.secure
+                               ? " on requests without TLS (\"secure\": true excludes them)"
+                               : "";
         if (fault)
-            return error_set(
-                error, SES_ERR_INVALID, "cookie \"%s\"%s: %s", cookie.name,
-                tls ? "" : " (on requests without TLS; \"secure\": true excludes them)", fault);
+            return error_set(error, SES_ERR_INVALID, "cookie \"%s\"%s: %s", cookie.name, when,
+                             fault);
     }
     return SES_OK;
 }

@@ -4,7 +4,8 @@
 #include "core/store.h"
 
 #include "base/buffer.h"
-#include "base/cleanup.h"
+
+#include <stdatomic.h>
 
 enum { REGISTRY_MAX = 32 };
 
@@ -12,45 +13,38 @@ enum { REGISTRY_MAX = 32 };
 #include "builtin-providers.h"
 #undef X
 
-/* The process's one table, as in database/sql: names to providers, added to and never taken from.
+/*
+ * The process's one table, as in database/sql: names to providers, filled from the front and never
+ * taken from. Without a lock, so that a fork at any moment leaves it usable in the child.
  */
-static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
-static const struct ses_provider_ops *registered[REGISTRY_MAX] = {
+static _Atomic(const struct ses_provider_ops *) registered[REGISTRY_MAX] = {
 #define X(name) &ses_provider_##name,
 #include "builtin-providers.h"
 #undef X
 };
 
-static size_t count_registered(void)
+/* NULL from the first free slot on. */
+static const struct ses_provider_ops *registered_at(size_t i)
 {
-    size_t count = 0;
-    while (count < REGISTRY_MAX && registered[count])
-        count++;
-    return count;
-}
-
-static const struct ses_provider_ops *find_named(const char *name)
-{
-    for (size_t i = 0; i < count_registered(); i++) {
-        if (strcmp(registered[i]->name, name) == 0)
-            return registered[i];
-    }
-    return NULL;
+    return i < REGISTRY_MAX ? atomic_load_explicit(&registered[i], memory_order_acquire) : NULL;
 }
 
 const struct ses_provider_ops *registry_find(const char *name)
 {
-    LOCK(&mutex);
-    return find_named(name);
+    const struct ses_provider_ops *ops;
+    for (size_t i = 0; (ops = registered_at(i)) != NULL; i++) {
+        if (strcmp(ops->name, name) == 0)
+            return ops;
+    }
+    return NULL;
 }
 
 void registry_names(char *out, size_t size)
 {
-    LOCK(&mutex);
     struct buffer names = buffer_fixed(out, size);
-    for (size_t i = 0; i < count_registered(); i++) {
+    for (size_t i = 0; registered_at(i); i++) {
         buffer_text(&names, i > 0 ? ", " : "");
-        buffer_text(&names, registered[i]->name);
+        buffer_text(&names, registered_at(i)->name);
     }
     buffer_byte(&names, '\0');
     out[size - 1] = '\0';
@@ -62,12 +56,13 @@ int ses_provider_register(const struct ses_provider_ops *ops)
     if (r < 0)
         return r;
 
-    LOCK(&mutex);
-    if (find_named(ops->name))
-        return SES_ERR_EXISTS;
-    const size_t count = count_registered();
-    if (count == REGISTRY_MAX)
-        return SES_ERR_FULL;
-    registered[count] = ops;
-    return SES_OK;
+    /* Whoever loses the race for a slot looks at what won it, so no name is ever there twice. */
+    for (size_t i = 0; i < REGISTRY_MAX; i++) {
+        const struct ses_provider_ops *there = NULL;
+        if (atomic_compare_exchange_strong(&registered[i], &there, ops))
+            return SES_OK;
+        if (strcmp(there->name, ops->name) == 0)
+            return SES_ERR_EXISTS;
+    }
+    return SES_ERR_FULL;
 }
