@@ -2,7 +2,10 @@
 #ifndef SESAME_SESAME_H
 #define SESAME_SESAME_H
 
-/** @file Everything an application needs. Providers include sesame/ext/provider.h. */
+/**
+ * @file
+ * Everything an application needs. Providers include sesame/ext/provider.h.
+ */
 
 #include <sesame/common.h>
 #include <sesame/error.h>
