@@ -8,12 +8,13 @@ enum { ARENA_ALIGN = 8, ARENA_CHUNK = 4096 };
 
 struct arena_chunk {
     struct arena_chunk *next;
-    unsigned char bytes[];
+    _Alignas(ARENA_ALIGN) unsigned char bytes[];
 };
 
 void arena_init(struct arena *arena, void *storage, size_t size)
 {
-    *arena = (struct arena){ .at = storage, .end = (unsigned char *)storage + size };
+    unsigned char *at = storage;
+    *arena = (struct arena){ .at = at, .end = size > 0 ? at + size : at };
 }
 
 void arena_free(struct arena *arena)

@@ -28,21 +28,41 @@ void base64url_encode(const unsigned char *bytes, size_t len, char *out)
         *out = alphabet[bits << (6 - held) & 63];
 }
 
+/* One bit above the six of a value stands for "not in the alphabet": collected, and looked at once.
+ */
+static uint32_t value_of(unsigned char c, uint32_t *wrong)
+{
+    const uint32_t value = values[c] - 1u;
+    *wrong |= value;
+    return value & 63;
+}
+
+/* Four characters at a time: a third of the instructions of one at a time. */
 bool base64url_decode(struct ses_slice text, unsigned char *out)
 {
     const unsigned char *at = text.data;
-    uint32_t bits = 0;
-    unsigned held = 0;
-    for (size_t i = 0; i < text.len; i++) {
-        unsigned value = values[at[i]];
-        if (value == 0)
-            return false;
-        bits = bits << 6 | (value - 1);
-        held += 6;
-        if (held >= 8) {
-            held -= 8;
-            *out++ = (unsigned char)(bits >> held);
-        }
+    uint32_t wrong = 0, bits;
+    for (size_t left = text.len; left >= 4; left -= 4, at += 4, out += 3) {
+        bits = value_of(at[0], &wrong) << 18 | value_of(at[1], &wrong) << 12 |
+               value_of(at[2], &wrong) << 6 | value_of(at[3], &wrong);
+        out[0] = (unsigned char)(bits >> 16);
+        out[1] = (unsigned char)(bits >> 8);
+        out[2] = (unsigned char)bits;
     }
-    return text.len % 4 != 1 && (bits & ((1u << held) - 1)) == 0;
+    switch (text.len % 4) {
+    case 1:
+        return false;
+    case 2:
+        bits = value_of(at[0], &wrong) << 6 | value_of(at[1], &wrong);
+        out[0] = (unsigned char)(bits >> 4);
+        return wrong < 64 && (bits & 15) == 0;
+    case 3:
+        bits =
+            value_of(at[0], &wrong) << 12 | value_of(at[1], &wrong) << 6 | value_of(at[2], &wrong);
+        out[0] = (unsigned char)(bits >> 10);
+        out[1] = (unsigned char)(bits >> 2);
+        return wrong < 64 && (bits & 3) == 0;
+    default:
+        return wrong < 64;
+    }
 }

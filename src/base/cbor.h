@@ -50,7 +50,8 @@ struct cbor_reader {
 
 struct cbor_reader cbor_reader_of(struct ses_slice input);
 
-/* The next item; type CBOR_NONE at the end or on failure. Checks everything but map order. */
+/* The next item; type CBOR_NONE at the end, or on failure. Checks everything that one item shows
+ * by itself: not the keys of maps (their order and type), nor depth. */
 struct cbor_item cbor_next(struct cbor_reader *r);
 
 /* The same for an item that must be of one type: anything else fails the reader, and reads as zero. */
@@ -86,7 +87,7 @@ void cbor_write_null(struct buffer *b);
 void cbor_write_bool(struct buffer *b, bool value);
 void cbor_write_int(struct buffer *b, int64_t value);
 void cbor_write_double(struct buffer *b, double value);
-void cbor_write_text(struct buffer *b, struct ses_slice text);
+void cbor_write_text(struct buffer *b, struct ses_slice text); /* fails where it is not UTF-8 */
 void cbor_write_bytes(struct buffer *b, struct ses_slice bytes);
 void cbor_write_array(struct buffer *b, uint64_t count);
 void cbor_write_map(struct buffer *b, uint64_t count);

@@ -24,12 +24,14 @@ static bool narrow(uint64_t wide, struct float_format to, uint64_t *ret_bits)
     int exponent = wide_exponent - DOUBLE_BIAS + bias;
     int dropped = DOUBLE_FRACTION_BITS - to.fraction_bits;
 
+    if (wide_exponent == 0 && fraction != 0)
+        return false; /* subnormal as a double: too small for the others */
     if (wide_exponent == DOUBLE_EXPONENT_MAX) {
-        exponent = exponent_max; /* infinity, whose fraction is 0 */
+        exponent = exponent_max; /* infinity */
     } else if (exponent >= exponent_max) {
         return false;
     } else if (wide_exponent == 0) {
-        exponent = 0; /* zero; what is subnormal as a double drops bits below */
+        exponent = 0; /* zero */
     } else if (exponent <= 0) {
         /* Subnormal in the narrower format: the hidden bit shows, and all bits move down. */
         fraction |= double_hidden_bit;

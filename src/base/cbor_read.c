@@ -6,7 +6,10 @@
 
 #include <string.h>
 
-/* ---- heads ---- */
+/*
+ * Below the cursor, every step is a function that takes the input as a pair of pointers and returns
+ * where the rest begins, or NULL where it refuses; so the position stays in a register.
+ */
 
 struct head {
     unsigned major;
@@ -14,53 +17,98 @@ struct head {
     uint64_t argument;
 };
 
-static size_t bytes_left(const struct cbor_reader *r)
+static inline size_t bytes_between(const unsigned char *at, const unsigned char *end)
 {
-    return (size_t)(r->end - r->at);
+    return (size_t)(end - at);
 }
 
-/* Bytes that the argument takes behind the first byte of a head with this info. */
-static size_t argument_width(unsigned info)
-{
-    return (size_t)1 << (info - INFO_ONE_BYTE);
-}
+/* ---- heads ---- */
 
-static void read_argument(struct cbor_reader *r, struct head *h)
+/* Only its own bytes are checked: it may be longer than necessary, and of any kind. */
+static inline const unsigned char *pass_head(const unsigned char *at, const unsigned char *end,
+                                             struct head *ret_head)
 {
-    /* Above are reserved ones and indefinite lengths. */
-    if (h->info > INFO_EIGHT_BYTES || bytes_left(r) < argument_width(h->info)) {
-        r->failed = true;
-        return;
+    if (at == end)
+        return NULL;
+    const unsigned major = *at >> INFO_BITS, info = *at & INFO_MASK;
+    uint64_t argument = info;
+    at++;
+    if (info >= INFO_ONE_BYTE) {
+        /* Above are reserved ones and indefinite lengths. */
+        if (info > INFO_EIGHT_BYTES)
+            return NULL;
+        const size_t width = (size_t)1 << (info - INFO_ONE_BYTE);
+        if (bytes_between(at, end) < width)
+            return NULL;
+        argument = 0;
+        for (const unsigned char *stop = at + width; at < stop; at++)
+            argument = argument << 8 | *at;
     }
-    h->argument = 0;
-    for (size_t left = argument_width(h->info); left > 0; left--)
-        h->argument = h->argument << 8 | *r->at++;
-}
-
-/* False, and the reader has failed, if there is no whole head. It may be longer than necessary. */
-static inline bool read_head(struct cbor_reader *r, struct head *h)
-{
-    r->failed |= r->at == r->end;
-    if (r->failed)
-        return false;
-
-    const unsigned first = *r->at++;
-    h->major = first >> INFO_BITS;
-    h->info = first & INFO_MASK;
-    h->argument = h->info;
-    if (h->info >= INFO_ONE_BYTE)
-        read_argument(r, h);
-    return !r->failed;
+    *ret_head = (struct head){ major, info, argument };
+    return at;
 }
 
 /* Does the argument, where it is a number, need the bytes that it has? */
-static bool head_shortest(const struct head *h)
+static inline bool head_shortest(struct head h)
 {
     static const uint64_t least[] = { 24, UINT64_C(1) << 8, UINT64_C(1) << 16, UINT64_C(1) << 32 };
-    return h->info < INFO_ONE_BYTE || h->argument >= least[h->info - INFO_ONE_BYTE];
+    return h.info < INFO_ONE_BYTE || h.argument >= least[h.info - INFO_ONE_BYTE];
 }
 
-/* ---- items ---- */
+static bool simple_valid(struct head h)
+{
+    if (h.info < INFO_TWO_BYTES || h.info > INFO_EIGHT_BYTES)
+        return h.info == INFO_FALSE || h.info == INFO_TRUE || h.info == INFO_NULL;
+
+    const struct float_form read = { h.info, h.argument };
+    const struct float_form only = float_form_of(float_form_value(read));
+    return read.info == only.info && read.bits == only.bits;
+}
+
+/* What a head announces: is it in the subset, and has it room in the rest of the input? An item
+ * takes a byte at least, so that nobody loops over a count, or allocates, that cannot be true. */
+static inline bool head_valid(struct head h, size_t left)
+{
+    if (h.major == MAJOR_SIMPLE)
+        return simple_valid(h);
+    if (!head_shortest(h))
+        return false;
+    switch (h.major) {
+    case MAJOR_UNSIGNED:
+    case MAJOR_NEGATIVE:
+        return h.argument <= INT64_MAX;
+    case MAJOR_BYTES:
+    case MAJOR_TEXT:
+    case MAJOR_ARRAY:
+        return h.argument <= left;
+    case MAJOR_MAP:
+        return h.argument <= left / 2;
+    default:
+        return false;
+    }
+}
+
+static inline uint64_t content_bytes(struct head h)
+{
+    return h.major == MAJOR_BYTES || h.major == MAJOR_TEXT ? h.argument : 0;
+}
+
+/* A whole scalar or string, or the head of an array or map, with all checks. */
+static inline const unsigned char *pass_item(const unsigned char *at, const unsigned char *end,
+                                             struct head *ret_head)
+{
+    struct head h; /* not *ret_head at once: that would live in memory */
+    at = pass_head(at, end, &h);
+    if (!at || !head_valid(h, bytes_between(at, end)))
+        return NULL;
+    const struct ses_slice content = { at, (size_t)content_bytes(h) };
+    if (h.major == MAJOR_TEXT && !utf8_valid(content))
+        return NULL;
+    *ret_head = h;
+    return at + content.len;
+}
+
+/* ---- one item after the other ---- */
 
 struct cbor_reader cbor_reader_of(struct ses_slice input)
 {
@@ -69,107 +117,53 @@ struct cbor_reader cbor_reader_of(struct ses_slice input)
     return (struct cbor_reader){ .at = start, .end = start + input.len };
 }
 
-static void read_int(struct cbor_reader *r, const struct head *h, struct cbor_item *item)
+static struct cbor_item simple_item(struct head h)
 {
-    r->failed |= h->argument > INT64_MAX;
-    item->type = CBOR_INT;
-    item->integer = (int64_t)(h->argument & INT64_MAX);
-    if (h->major == MAJOR_NEGATIVE)
-        item->integer = -1 - item->integer;
-}
-
-static void read_string(struct cbor_reader *r, const struct head *h, struct cbor_item *item)
-{
-    r->failed |= h->argument > bytes_left(r);
-    if (r->failed)
-        return;
-    item->type = h->major == MAJOR_TEXT ? CBOR_TEXT : CBOR_BYTES;
-    item->bytes = (struct ses_slice){ r->at, (size_t)h->argument };
-    r->at += h->argument;
-    r->failed |= item->type == CBOR_TEXT && !utf8_valid(item->bytes);
-}
-
-/* An item takes a byte at least: a count that cannot be true is refused before anybody loops on it. */
-static void read_count(struct cbor_reader *r, const struct head *h, struct cbor_item *item)
-{
-    const bool map = h->major == MAJOR_MAP;
-    r->failed |= h->argument > (map ? bytes_left(r) / 2 : bytes_left(r));
-    item->type = map ? CBOR_MAP : CBOR_ARRAY;
-    item->count = h->argument;
-}
-
-static void read_float(struct cbor_reader *r, const struct head *h, struct cbor_item *item)
-{
-    item->type = CBOR_DOUBLE;
-    item->number = float_form_value((struct float_form){ h->info, h->argument });
-    const struct float_form form = float_form_of(item->number);
-    r->failed |= form.info != h->info || form.bits != h->argument;
-}
-
-static void read_simple(struct cbor_reader *r, const struct head *h, struct cbor_item *item)
-{
-    switch (h->info) {
-    case INFO_FALSE:
-    case INFO_TRUE:
-        item->type = CBOR_BOOL;
-        item->boolean = h->info == INFO_TRUE;
-        break;
-    case INFO_NULL:
-        item->type = CBOR_NULL;
-        break;
-    case INFO_TWO_BYTES:
-    case INFO_FOUR_BYTES:
-    case INFO_EIGHT_BYTES:
-        read_float(r, h, item);
-        break;
-    default:
-        r->failed = true;
-        break;
+    if (h.info >= INFO_TWO_BYTES) {
+        const struct float_form form = { h.info, h.argument };
+        return (struct cbor_item){ .type = CBOR_DOUBLE, .number = float_form_value(form) };
     }
+    if (h.info == INFO_NULL)
+        return (struct cbor_item){ .type = CBOR_NULL };
+    return (struct cbor_item){ .type = CBOR_BOOL, .boolean = h.info == INFO_TRUE };
 }
 
-static void read_content(struct cbor_reader *r, const struct head *h, struct cbor_item *item)
+/* Of a valid head. @p rest is behind the content. */
+static struct cbor_item item_of(struct head h, const unsigned char *rest)
 {
-    r->failed |= h->major != MAJOR_SIMPLE && !head_shortest(h);
-    switch (h->major) {
+    switch (h.major) {
     case MAJOR_UNSIGNED:
+        return (struct cbor_item){ .type = CBOR_INT, .integer = (int64_t)h.argument };
     case MAJOR_NEGATIVE:
-        read_int(r, h, item);
-        break;
+        return (struct cbor_item){ .type = CBOR_INT, .integer = -1 - (int64_t)h.argument };
     case MAJOR_BYTES:
+        return (struct cbor_item){ .type = CBOR_BYTES,
+                                   .bytes = slice_between(rest - h.argument, rest) };
     case MAJOR_TEXT:
-        read_string(r, h, item);
-        break;
+        return (struct cbor_item){ .type = CBOR_TEXT,
+                                   .bytes = slice_between(rest - h.argument, rest) };
     case MAJOR_ARRAY:
+        return (struct cbor_item){ .type = CBOR_ARRAY, .count = h.argument };
     case MAJOR_MAP:
-        read_count(r, h, item);
-        break;
-    case MAJOR_SIMPLE:
-        read_simple(r, h, item);
-        break;
+        return (struct cbor_item){ .type = CBOR_MAP, .count = h.argument };
     default:
-        r->failed = true;
-        break;
+        return simple_item(h);
     }
-}
-
-/* Into a zeroed item, and in place: copies of it would cost more than all the checks. */
-static inline void read_item(struct cbor_reader *r, struct cbor_item *item)
-{
-    struct head h;
-    if (!read_head(r, &h))
-        return;
-    read_content(r, &h, item);
-    if (r->failed)
-        *item = (struct cbor_item){ .type = CBOR_NONE };
 }
 
 struct cbor_item cbor_next(struct cbor_reader *r)
 {
-    struct cbor_item item = { .type = CBOR_NONE };
-    if (r->at < r->end)
-        read_item(r, &item);
-    return item;
+    if (r->failed || r->at == r->end)
+        return (struct cbor_item){ .type = CBOR_NONE };
+
+    struct head h;
+    const unsigned char *rest = pass_item(r->at, r->end, &h);
+    if (!rest) {
+        r->failed = true;
+        return (struct cbor_item){ .type = CBOR_NONE };
+    }
+    r->at = rest;
+    return item_of(h, rest);
 }
 
 static struct cbor_item next_of_type(struct cbor_reader *r, enum cbor_type type)
@@ -208,87 +202,100 @@ uint64_t cbor_next_array(struct cbor_reader *r)
 
 /* ---- whole items ---- */
 
-static void skip_item(struct cbor_reader *r, unsigned depth_left);
+static const unsigned char *pass_whole(const unsigned char *at, const unsigned char *end,
+                                       unsigned depth_left);
 
-static void skip_array(struct cbor_reader *r, uint64_t count, unsigned depth_left)
+static const unsigned char *pass_array(const unsigned char *at, const unsigned char *end,
+                                       uint64_t count, unsigned depth_left)
 {
-    for (; count > 0 && !r->failed; count--)
-        skip_item(r, depth_left);
+    for (; count > 0 && at; count--)
+        at = pass_whole(at, end, depth_left);
+    return at;
 }
 
-static struct ses_slice skip_key(struct cbor_reader *r)
+static const unsigned char *pass_key(const unsigned char *at, const unsigned char *end)
 {
-    const unsigned char *start = r->at;
-    struct cbor_item key = { .type = CBOR_NONE };
-    read_item(r, &key);
-    r->failed |= key.type != CBOR_TEXT && key.type != CBOR_INT;
-    return slice_between(start, r->at);
+    struct head h;
+    at = pass_item(at, end, &h);
+    const bool may_be_key =
+        at && (h.major == MAJOR_TEXT || h.major == MAJOR_UNSIGNED || h.major == MAJOR_NEGATIVE);
+    return may_be_key ? at : NULL;
 }
 
-static void skip_map(struct cbor_reader *r, uint64_t count, unsigned depth_left)
+static const unsigned char *pass_map(const unsigned char *at, const unsigned char *end,
+                                     uint64_t count, unsigned depth_left)
 {
     struct ses_slice before = { 0 };
-    for (; count > 0 && !r->failed; count--) {
-        const struct ses_slice key = skip_key(r);
-        r->failed |= before.len > 0 && cbor_compare(before, key) >= 0;
+    for (; count > 0 && at; count--) {
+        const unsigned char *start = at;
+        at = pass_key(start, end);
+        if (!at)
+            return NULL;
+        const struct ses_slice key = slice_between(start, at);
+        if (before.len > 0 && cbor_compare(before, key) >= 0)
+            return NULL;
         before = key;
-        skip_item(r, depth_left);
+        at = pass_whole(at, end, depth_left);
     }
+    return at;
 }
 
 /* Calls itself as often as items are nested, so CBOR_DEPTH_MAX times at most. */
-static void skip_item(struct cbor_reader *r, unsigned depth_left)
+static const unsigned char *pass_whole(const unsigned char *at, const unsigned char *end,
+                                       unsigned depth_left)
 {
-    struct cbor_item item = { .type = CBOR_NONE };
-    read_item(r, &item);
-    const bool nests = item.type == CBOR_ARRAY || item.type == CBOR_MAP;
-    if (nests && depth_left == 0)
-        r->failed = true;
-    else if (item.type == CBOR_ARRAY)
-        skip_array(r, item.count, depth_left - 1);
-    else if (item.type == CBOR_MAP)
-        skip_map(r, item.count, depth_left - 1);
+    struct head h;
+    at = pass_item(at, end, &h);
+    if (!at || (h.major != MAJOR_ARRAY && h.major != MAJOR_MAP))
+        return at;
+    if (depth_left == 0)
+        return NULL;
+    if (h.major == MAJOR_ARRAY)
+        return pass_array(at, end, h.argument, depth_left - 1);
+    return pass_map(at, end, h.argument, depth_left - 1);
 }
 
-static struct ses_slice passed_since(const unsigned char *start, const struct cbor_reader *r)
+/* Moves the cursor to what one of the functions above returned. */
+static struct ses_slice move_to(struct cbor_reader *r, const unsigned char *rest)
 {
-    return r->failed ? (struct ses_slice){ 0 } : slice_between(start, r->at);
+    if (!rest) {
+        r->failed = true;
+        return (struct ses_slice){ 0 };
+    }
+    const struct ses_slice passed = slice_between(r->at, rest);
+    r->at = rest;
+    return passed;
 }
 
 struct ses_slice cbor_skip(struct cbor_reader *r)
 {
-    const unsigned char *start = r->at;
-    skip_item(r, CBOR_DEPTH_MAX);
-    return passed_since(start, r);
+    return move_to(r, r->failed ? NULL : pass_whole(r->at, r->end, CBOR_DEPTH_MAX));
 }
 
-/* Passes over a head's string, or returns how many items belong to its array or map. */
-static uint64_t pass_content(struct cbor_reader *r, const struct head *h)
+/* Items in the array or map of a head. */
+static inline uint64_t inner_items(struct head h)
 {
-    if (h->major < MAJOR_BYTES || h->major > MAJOR_MAP)
-        return 0;
-    if (h->argument > bytes_left(r)) {
-        r->failed = true;
-        return 0;
+    if (h.major == MAJOR_ARRAY)
+        return h.argument;
+    return h.major == MAJOR_MAP ? 2 * h.argument : 0;
+}
+
+static const unsigned char *pass_trusted(const unsigned char *at, const unsigned char *end)
+{
+    for (uint64_t items = 1; items > 0; items--) {
+        struct head h;
+        at = pass_head(at, end, &h);
+        if (!at || content_bytes(h) > bytes_between(at, end))
+            return NULL;
+        at += content_bytes(h);
+        items += inner_items(h);
     }
-    if (h->major == MAJOR_ARRAY)
-        return h->argument;
-    if (h->major == MAJOR_MAP)
-        return h->argument * 2;
-    r->at += h->argument;
-    return 0;
+    return at;
 }
 
 struct ses_slice cbor_skip_trusted(struct cbor_reader *r)
 {
-    const unsigned char *start = r->at;
-    struct head h;
-    uint64_t items = 1;
-    while (items > 0 && read_head(r, &h)) {
-        items += pass_content(r, &h) - 1;
-        r->failed |= items > bytes_left(r); /* so that no sum of counts overflows */
-    }
-    return passed_since(start, r);
+    return move_to(r, r->failed ? NULL : pass_trusted(r->at, r->end));
 }
 
 bool cbor_at_end(const struct cbor_reader *r)

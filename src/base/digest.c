@@ -17,8 +17,10 @@ static pthread_key_t cleaner;
 static bool cleaner_made;
 static _Thread_local EVP_MD_CTX *kept;
 
+/* Another destructor of the ending thread may hash after this one: it gets a new context. */
 static void drop_context(void *context)
 {
+    kept = NULL;
     EVP_MD_CTX_free(context);
 }
 

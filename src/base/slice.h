@@ -33,4 +33,25 @@ static inline struct ses_slice slice_between(const void *start, const void *end)
     return (struct ses_slice){ start, (size_t)((const char *)end - (const char *)start) };
 }
 
+/* By ASCII, as the protocols have it: <ctype.h> and strcasecmp() follow the process's locale, in
+ * which \xe4 may be a letter and 'I' no capital 'i'. */
+static inline bool ascii_is_alnum(char c)
+{
+    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+}
+
+static inline char ascii_lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
+}
+
+static inline bool ascii_same(const char *a, const char *b)
+{
+    while (*a && ascii_lower(*a) == ascii_lower(*b)) {
+        a++;
+        b++;
+    }
+    return *a == *b;
+}
+
 #endif
