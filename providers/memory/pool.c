@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: MIT */
+#include "memory/pool.h"
+
+#include <stdlib.h>
+
+void pool_init(struct pool *pool, bool tells_use)
+{
+    *pool = (struct pool){ .room = NO_CHUNK, .vacant = NO_CHUNK, .tells_use = tells_use };
+}
+
+static void free_chunk(struct pool *pool, uint32_t c)
+{
+    free(pool->entries[c]);
+    free(pool->chunks[c].members);
+    free(pool->chunks[c].uses);
+    pool->entries[c] = NULL;
+    pool->chunks[c] = (struct chunk){ .next_room = NO_CHUNK, .prev_room = NO_CHUNK };
+}
+
+void pool_free(struct pool *pool)
+{
+    for (uint32_t c = 0; c < pool->count; c++)
+        free_chunk(pool, c);
+    free(pool->entries);
+    free(pool->chunks);
+    pool_init(pool, pool->tells_use);
+}
+
+/* ---- the list of chunks with room ---- */
+
+static void add_room(struct pool *pool, uint32_t c)
+{
+    pool->chunks[c].next_room = pool->room;
+    pool->chunks[c].prev_room = NO_CHUNK;
+    if (pool->room != NO_CHUNK)
+        pool->chunks[pool->room].prev_room = c;
+    pool->room = c;
+}
+
+static void drop_room(struct pool *pool, uint32_t c)
+{
+    const struct chunk *chunk = &pool->chunks[c];
+    if (chunk->prev_room != NO_CHUNK)
+        pool->chunks[chunk->prev_room].next_room = chunk->next_room;
+    else
+        pool->room = chunk->next_room;
+    if (chunk->next_room != NO_CHUNK)
+        pool->chunks[chunk->next_room].prev_room = chunk->prev_room;
+}
+
+static bool is_only_room(const struct pool *pool, uint32_t c)
+{
+    return pool->room == c && pool->chunks[c].next_room == NO_CHUNK;
+}
+
+/* ---- growing ---- */
+
+static bool grow_directory(struct pool *pool)
+{
+    const uint32_t capacity = pool->capacity ? pool->capacity * 2 : 4;
+
+    struct entry **entries = realloc(pool->entries, capacity * sizeof(struct entry *));
+    if (!entries)
+        return false;
+    pool->entries = entries;
+    struct chunk *chunks = realloc(pool->chunks, capacity * sizeof *chunks);
+    if (!chunks)
+        return false;
+    pool->chunks = chunks;
+    pool->capacity = capacity;
+    return true;
+}
+
+/* The number of a chunk without memory, or NO_CHUNK. */
+static uint32_t vacant_chunk(struct pool *pool)
+{
+    if (pool->vacant != NO_CHUNK)
+        return pool->vacant;
+    if (pool->count >= LAST_ENTRY / CHUNK_ENTRIES)
+        return NO_CHUNK;
+    if (pool->count == pool->capacity && !grow_directory(pool))
+        return NO_CHUNK;
+
+    const uint32_t c = pool->count++;
+    pool->entries[c] = NULL;
+    pool->chunks[c] = (struct chunk){ .next_room = NO_CHUNK, .prev_room = NO_CHUNK };
+    pool->vacant = c;
+    return c;
+}
+
+static bool add_chunk(struct pool *pool)
+{
+    const uint32_t c = vacant_chunk(pool);
+    if (c == NO_CHUNK)
+        return false;
+
+    struct entry *entries = aligned_alloc(sizeof *entries, CHUNK_ENTRIES * sizeof *entries);
+    struct use *uses = pool->tells_use ? calloc(CHUNK_ENTRIES, sizeof *uses) : NULL;
+    if (!entries || (pool->tells_use && !uses)) {
+        free(entries);
+        free(uses);
+        return false;
+    }
+    pool->vacant = pool->chunks[c].next_room;
+    pool->entries[c] = entries;
+    pool->chunks[c].uses = uses;
+    add_room(pool, c);
+    return true;
+}
+
+uint32_t pool_take(struct pool *pool)
+{
+    if (pool->room == NO_CHUNK && !add_chunk(pool))
+        return NO_ENTRY;
+
+    const uint32_t c = pool->room;
+    struct chunk *chunk = &pool->chunks[c];
+    const uint32_t bit = (uint32_t)__builtin_ctzll(~chunk->used);
+    chunk->used |= UINT64_C(1) << bit;
+    if (chunk->used == UINT64_MAX)
+        drop_room(pool, c);
+    return c * CHUNK_ENTRIES + bit + 1;
+}
+
+void pool_give(struct pool *pool, uint32_t index)
+{
+    const uint32_t c = (index - 1) / CHUNK_ENTRIES;
+    struct chunk *chunk = &pool->chunks[c];
+
+    if (chunk->used == UINT64_MAX)
+        add_room(pool, c);
+    chunk->used &= ~(UINT64_C(1) << (index - 1) % CHUNK_ENTRIES);
+    if (chunk->used != 0 || is_only_room(pool, c)) /* one empty chunk stays, for the next */
+        return;
+
+    drop_room(pool, c);
+    free_chunk(pool, c);
+    chunk->next_room = pool->vacant;
+    pool->vacant = c;
+}
+
+uint32_t pool_next(const struct pool *pool, uint32_t index)
+{
+    uint32_t skip = index % CHUNK_ENTRIES;
+    for (uint32_t c = index / CHUNK_ENTRIES; c < pool->count; c++, skip = 0) {
+        const uint64_t left = pool->chunks[c].used >> skip << skip;
+        if (left)
+            return c * CHUNK_ENTRIES + (uint32_t)__builtin_ctzll(left) + 1;
+    }
+    return NO_ENTRY;
+}
+
+bool pool_prepare_member(struct pool *pool, uint32_t index)
+{
+    struct chunk *chunk = pool_chunk(pool, index);
+    if (!chunk->members)
+        chunk->members = calloc(CHUNK_ENTRIES, sizeof(struct member *));
+    return chunk->members != NULL;
+}

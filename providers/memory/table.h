@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SES_MEMORY_TABLE_H
+#define SES_MEMORY_TABLE_H
+
+/*
+ * From a key to its entry. Open addressing over buckets of one cache line: fifteen slots, each the
+ * 24 bits of an entry's index and 8 bits of its key, so that a lookup reads one line here and,
+ * nearly always, one entry. The sixteenth word counts the keys that wanted this bucket and had to
+ * pass on: where nobody passed, the search ends. So a deletion leaves no tombstone and moves
+ * nobody.
+ *
+ * A key is a SHA-256 value: its bytes are the hash.
+ */
+
+#include "memory/pool.h"
+
+enum { BUCKET_SLOTS = 15, BUCKET_FILL = 12 /* slots per bucket, on average, before it grows */ };
+
+struct bucket {
+    _Alignas(64) uint32_t slots[BUCKET_SLOTS]; /* the first `used` ones are taken */
+    uint32_t load;                             /* passed << 4 | used */
+};
+
+_Static_assert(sizeof(struct bucket) == 64, "a bucket is one cache line");
+
+struct table {
+    struct bucket *buckets; /* NULL while it has never held anything */
+    uint32_t mask;          /* buckets - 1; a power of two of them */
+    uint32_t count;
+};
+
+void table_free(struct table *table);
+
+/* Room for one more. @return false when it is full and memory is out. */
+bool table_reserve(struct table *table, const struct pool *pool);
+/* The key is not in it, and there is room. */
+void table_insert(struct table *table, const struct ses_key *key, uint32_t index);
+void table_remove(struct table *table, const struct ses_key *key, uint32_t index);
+/* Gives memory back when most has gone. Not between pool_take() and table_insert(). */
+void table_shrink(struct table *table, const struct pool *pool);
+
+static inline uint32_t table_hash(const struct ses_key *key)
+{
+    uint32_t hash;
+    memcpy(&hash, key->bytes + 8, sizeof hash);
+    return hash;
+}
+
+static inline uint32_t table_tag(const struct ses_key *key)
+{
+    return key->bytes[4];
+}
+
+/* NO_ENTRY if the key is not in it. */
+static inline uint32_t table_find(const struct table *table, const struct pool *pool,
+                                  const struct ses_key *key)
+{
+    const uint32_t tag = table_tag(key);
+    uint32_t b = table_hash(key);
+
+    for (uint32_t seen = 0; table->buckets && seen <= table->mask; seen++, b++) {
+        const struct bucket *bucket = &table->buckets[b & table->mask];
+        const uint32_t used = bucket->load & 15;
+        for (uint32_t i = 0; i < used; i++) {
+            if ((bucket->slots[i] & 0xff) != tag)
+                continue;
+            const struct entry *entry = pool_at(pool, bucket->slots[i] >> 8);
+            __builtin_prefetch(entry->data, 1); /* its count goes up next */
+            if (ses_key_equal(&entry->key, key))
+                return bucket->slots[i] >> 8;
+        }
+        if (bucket->load >> 4 == 0)
+            break;
+    }
+    return NO_ENTRY;
+}
+
+#endif
