@@ -63,9 +63,10 @@ static int create(ses_session *session)
     if (r < 0)
         return r == SES_ERR_EXISTS ? SES_ERR_NO_RANDOMNESS : r;
 
+    overlay_reset(&session->overlay);
     session_adopt(session, &first);
     session->cookie = COOKIE_SET;
-    session_tell(session, SES_EVENT_CREATED);
+    session->created = true;
     return SES_OK;
 }
 
@@ -112,20 +113,36 @@ static int touch(ses_session *session, const struct snapshot *before)
     return SES_OK;
 }
 
+/* The changes are done with before the new snapshot is shown: they are not run on it again. */
+static int save_changes(ses_session *session)
+{
+    CLEANUP(snapshot_drop) struct snapshot next = { 0 };
+    const struct swap swap = { .overlay = &session->overlay };
+    int r = session_swap(session, &swap, &next);
+    if (r != SES_OK)
+        return r;
+    overlay_reset(&session->overlay);
+    session_adopt(session, &next);
+    return SES_OK;
+}
+
+/* A cookie with an age of its own slides with the session. */
+static void slide_cookie(ses_session *session)
+{
+    const int64_t expires_ms = session->snapshot.expires_ms;
+    if (session->manager->config.cookie_lifetime_s > 0 && expires_ms > session->cookie_expires_ms)
+        session->cookie = COOKIE_SET;
+    session->cookie_expires_ms = expires_ms;
+}
+
 static int commit_stored(ses_session *session)
 {
     const struct snapshot before = session->snapshot; /* compared, not owned */
-    int r = SES_OK;
-    if (!overlay_empty(&session->overlay)) {
-        const struct swap swap = { .overlay = &session->overlay };
-        r = session_swap(session, &swap);
-    }
+    int r = overlay_empty(&session->overlay) ? SES_OK : save_changes(session);
     if (r == SES_OK)
         r = touch(session, &before);
-    /* A cookie with an age of its own slides with the session. */
-    if (r == SES_OK && session->manager->config.cookie_lifetime_s > 0 &&
-        session->snapshot.expires_ms > before.expires_ms)
-        session->cookie = COOKIE_SET;
+    if (r == SES_OK)
+        slide_cookie(session);
     return r;
 }
 
@@ -141,7 +158,7 @@ static int commit_open(ses_session *session)
     return SES_OK;
 }
 
-int ses_commit(ses_session *session, const struct ses_headers **ret_headers)
+static int commit(ses_session *session, const struct ses_headers **ret_headers)
 {
     int r = session->failed;
     if (r == SES_OK && session->state == SESSION_OPEN) {
@@ -152,5 +169,12 @@ int ses_commit(ses_session *session, const struct ses_headers **ret_headers)
         r = session_build_headers(session, manager_now_ms(session->manager));
     if (r == SES_OK && ret_headers)
         *ret_headers = &session->headers;
+    return r;
+}
+
+int ses_commit(ses_session *session, const struct ses_headers **ret_headers)
+{
+    int r = commit(session, ret_headers);
+    session_tell_outcome(session);
     return r;
 }

@@ -16,6 +16,7 @@ enum {
     DEFAULT_IDLE_S = 30 * 60,
     DEFAULT_ABSOLUTE_S = 24 * 60 * 60,
     TOUCH_DEFAULT_MAX_S = 60,
+    DEFAULT_VALUE_BYTES = 64 * 1024,
     TEXT_MAX = 4096,
     LIFETIME_MAX_S = INT32_MAX, /* beyond browsers' 400 days it is clamped, not refused */
 };
@@ -86,7 +87,7 @@ static const struct ses_setting settings[] = {
     CHOICE("cacheControl", cache, cache_words, CACHE_NO_STORE),
     CHOICE("creation", creation, creation_words, CREATION_LAZY),
     INT("maxRecordBytes", max_record_bytes, 1024, 16 * 1024 * 1024, 256 * 1024),
-    INT("maxValueBytes", max_value_bytes, 16, 16 * 1024 * 1024, 64 * 1024),
+    INT("maxValueBytes", max_value_bytes, 16, 16 * 1024 * 1024, 0),
     INT("maxKeyBytes", max_key_bytes, 1, 255, 255),
     INT("maxValues", max_values, 1, 65536, 1024),
     INT("maxReplays", max_replays, 0, 10000, 100),
@@ -101,18 +102,32 @@ static int fail(struct ses_error *error, const char *sentence)
 
 /* ---- what follows from what was given ---- */
 
-static void fill_timeouts(struct config *c)
+static int64_t smaller(int64_t a, int64_t b)
 {
+    return a < b ? a : b;
+}
+
+/* A default yields to a limit that was given, rather than contradict it. */
+static int64_t default_idle(const struct config *c)
+{
+    if (c->gc_interval_s > 0)
+        return c->gc_interval_s;
+    return c->absolute_s > 0 ? smaller(c->absolute_s, DEFAULT_IDLE_S) : DEFAULT_IDLE_S;
+}
+
+static void fill_limits(struct config *c)
+{
+    if (c->max_value_bytes == 0)
+        c->max_value_bytes = smaller(c->max_record_bytes, DEFAULT_VALUE_BYTES);
     if (c->idle_s == 0)
-        c->idle_s = c->gc_interval_s > 0 ? c->gc_interval_s : DEFAULT_IDLE_S;
+        c->idle_s = default_idle(c);
     if (c->gc_interval_s == 0)
         c->gc_interval_s = DEFAULT_GC_S;
     if (c->absolute_s < 0)
         c->absolute_s = c->idle_s > DEFAULT_ABSOLUTE_S ? c->idle_s : DEFAULT_ABSOLUTE_S;
     if (c->touch_s < 0)
-        c->touch_s = c->idle_s / 10 < TOUCH_DEFAULT_MAX_S ? c->idle_s / 10 : TOUCH_DEFAULT_MAX_S;
-    if (c->cookie_lifetime_s > COOKIE_AGE_MAX_S)
-        c->cookie_lifetime_s = COOKIE_AGE_MAX_S;
+        c->touch_s = smaller(c->idle_s / 10, TOUCH_DEFAULT_MAX_S);
+    c->cookie_lifetime_s = smaller(c->cookie_lifetime_s, COOKIE_AGE_MAX_S);
 }
 
 static const char *or_else(const char *text, const char *otherwise)
@@ -172,7 +187,9 @@ static int fill_faces(struct config *c, struct ses_error *error)
         const int len = snprintf(face->name, sizeof face->name, "%s%s",
                                  face->secure ? prefix_text(c, named) : "", c->cookie_name);
         if (len < 0 || (size_t)len >= sizeof face->name)
-            return fail(error, "\"cookieName\" is too long");
+            return error_set(error, SES_ERR_INVALID,
+                             "\"cookieName\" must be at most %d bytes, with its prefix",
+                             COOKIE_NAME_MAX);
     }
     return SES_OK;
 }
@@ -181,7 +198,8 @@ static int fill_faces(struct config *c, struct ses_error *error)
 
 static int check_cookies(const struct config *c, struct ses_error *error)
 {
-    for (int tls = 0; tls < 2; tls++) {
+    /* With TLS first: what is wrong there has nothing to do with its absence. */
+    for (int tls = 1; tls >= 0; tls--) {
         const struct ses_cookie cookie = {
             .name = c->faces[tls].name,
             .value = "",
@@ -255,7 +273,7 @@ static int read_proxies(struct config *c, struct ses_error *error)
 
 static int complete(struct config *c, struct ses_error *error)
 {
-    fill_timeouts(c);
+    fill_limits(c);
     fill_texts(c);
     c->eager = c->creation == CREATION_EAGER;
     int (*const steps[])(struct config *, struct ses_error *) = { fill_faces, read_proxies };
@@ -276,14 +294,24 @@ static int complete(struct config *c, struct ses_error *error)
 
 /* ---- the whole ---- */
 
+/* Without the text that jansson found near by: it may be a part of a password. */
+static int fail_syntax(const json_error_t *where, struct ses_error *error)
+{
+    const char *near = strstr(where->text, " near ");
+    const size_t len = near ? (size_t)(near - where->text) : strlen(where->text);
+    return error_set(error, SES_ERR_INVALID,
+                     "the configuration is not JSON: %.*s (line %d, column %d)", (int)len,
+                     where->text, where->line, where->column);
+}
+
 static int parse_json(const char *text, json_t **ret_json, struct ses_error *error)
 {
     json_error_t where;
-    json_t *json = json_loads(text && *text ? text : "{}", JSON_REJECT_DUPLICATES, &where);
+    const size_t flags =
+        JSON_REJECT_DUPLICATES | JSON_DECODE_ANY; /* what else it is, is said below */
+    json_t *json = json_loads(text && *text ? text : "{}", flags, &where);
     if (!json)
-        return error_set(error, SES_ERR_INVALID,
-                         "the configuration is not JSON: %s (line %d, column %d)", where.text,
-                         where.line, where.column);
+        return fail_syntax(&where, error);
     if (!json_is_object(json)) {
         json_decref(json);
         return fail(error,

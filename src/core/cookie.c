@@ -5,7 +5,6 @@
 
 #include <sesame/error.h>
 
-#include <ctype.h>
 #include <stdio.h>
 #include <strings.h>
 #include <time.h>
@@ -67,7 +66,7 @@ bool cookie_next(struct cookie_scan *scan, struct ses_slice name, struct ses_sli
 bool token_valid(const char *text)
 {
     for (const char *c = text; *c; c++) {
-        if (!isalnum((unsigned char)*c) && !strchr("!#$%&'*+-.^_`|~", *c))
+        if (!ascii_is_alnum(*c) && !strchr("!#$%&'*+-.^_`|~", *c))
             return false;
     }
     return *text != '\0';
@@ -106,11 +105,11 @@ static bool domain_valid(const char *domain)
 {
     if (*domain == '\0' || strlen(domain) > 253)
         return false;
-    unsigned char before = '.';
-    for (; *domain; before = (unsigned char)*domain++) {
-        unsigned char c = (unsigned char)*domain;
-        bool edge = c == '.' || c == '-';
-        if ((!isalnum(c) && !edge) || (before == '.' && edge) || (before == '-' && c == '.'))
+    char before = '.';
+    for (; *domain; before = *domain++) {
+        const char c = *domain;
+        const bool edge = c == '.' || c == '-';
+        if ((!ascii_is_alnum(c) && !edge) || (before == '.' && edge) || (before == '-' && c == '.'))
             return false;
     }
     return before != '.' && before != '-';

@@ -40,6 +40,8 @@ static struct ses_slice without_prefix(const struct id_format *format, struct se
 {
     const struct ses_slice prefix = format->prefix;
     const struct ses_slice start = { text.data, text.len < prefix.len ? text.len : prefix.len };
+    if (prefix.len == 0)
+        return text;
     if (!slice_equal(start, prefix))
         return (struct ses_slice){ 0 };
     return (struct ses_slice){ (const char *)text.data + prefix.len, text.len - prefix.len };

@@ -59,12 +59,6 @@ static bool find_change(const struct overlay *o, struct ses_slice key, size_t *r
     return false;
 }
 
-bool overlay_has(const struct overlay *o, struct ses_slice key)
-{
-    size_t at;
-    return find_change(o, key, &at);
-}
-
 static bool make_room(struct overlay *o)
 {
     if (o->count < o->capacity)
@@ -225,6 +219,8 @@ static int note_op(struct overlay *o, const struct record *stored, struct ses_sl
         r = append_op(o, change, op);
     if (r == SES_OK)
         change->views[VIEW_SHOWN] = item;
+    else if (!change->ops)
+        overlay_forget(o, key); /* made just now, and shows nothing */
     return r;
 }
 
@@ -240,6 +236,29 @@ int overlay_update(struct overlay *o, const struct record *stored, struct ses_sl
 {
     const struct op op = { .fn = fn, .arg = arg };
     return note_op(o, stored, key, &op);
+}
+
+bool overlay_replaces(const struct overlay *o, struct ses_slice key)
+{
+    size_t at;
+    return find_change(o, key, &at) ? o->changes[at]->replaced : o->cleared;
+}
+
+int overlay_compute(struct overlay *o, const struct record *stored, struct ses_slice key,
+                    struct ses_slice *ret_value)
+{
+    size_t at;
+    struct ses_slice item = { 0 };
+    if (find_change(o, key, &at)) {
+        int r = compute(o, o->changes[at], stored);
+        if (r != 0)
+            return r;
+        item = o->changes[at]->views[VIEW_TRIED];
+    } else if (!o->cleared && !record_find(stored, key, &item)) {
+        item = (struct ses_slice){ 0 };
+    }
+    *ret_value = item;
+    return SES_OK;
 }
 
 void overlay_clear(struct overlay *o)
@@ -339,7 +358,7 @@ int overlay_replay(struct overlay *o, const struct record *stored, struct ses_sl
         return SES_ERR_NO_MEMORY;
     (void)merge(o, stored, VIEW_TRIED, add_pair, &pieces);
     if (pieces.pairs > o->limits->values ||
-        pieces.bytes + header_bytes.len > o->limits->record_bytes)
+        record_size(header_bytes, pieces.pairs, pieces.bytes) > o->limits->record_bytes)
         return SES_ERR_TOO_LARGE;
 
     *ret_blob = record_assemble(header_bytes, pieces.pairs, pieces.slices, pieces.count);

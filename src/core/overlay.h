@@ -46,8 +46,12 @@ void overlay_reset(struct overlay *overlay);
 bool overlay_find(const struct overlay *overlay, const struct record *stored, struct ses_slice key,
                   struct ses_slice *ret_value);
 
-/* Is there a change to this key? */
-bool overlay_has(const struct overlay *overlay, struct ses_slice key);
+/* Does the value of this key not depend on what is stored? */
+bool overlay_replaces(const struct overlay *overlay, struct ses_slice key);
+
+/* The value of a key as it would be on top of @p stored; no bytes: absent. */
+int overlay_compute(struct overlay *overlay, const struct record *stored, struct ses_slice key,
+                    struct ses_slice *ret_value);
 
 /* A value of no bytes deletes; others live in the arena. */
 int overlay_set(struct overlay *overlay, struct ses_slice key, struct ses_slice value);

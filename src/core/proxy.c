@@ -9,7 +9,12 @@
 #include <arpa/inet.h>
 #include <strings.h>
 
-enum { HOPS_MAX = 32, V4_MAPPED_BITS = 96 };
+enum {
+    HOPS_MAX = 32,
+    V4_MAPPED_BITS = 96,
+    NETWORK_TEXT_MAX = PEER_TEXT_MAX + 4, /* with "/128" */
+    HOP_TEXT_MAX = PEER_TEXT_MAX + 8,     /* with "[]:65535" */
+};
 
 /* IPv4 is kept as ::ffff:a.b.c.d, so that one comparison serves both. */
 struct network {
@@ -52,10 +57,10 @@ static void write_address(const struct network *network, char out[PEER_TEXT_MAX]
         out[0] = '\0';
 }
 
-/* Copies at most PEER_TEXT_MAX - 1 characters; longer ones are no address. */
-static bool copy_text(struct ses_slice text, char out[PEER_TEXT_MAX])
+/* What does not fit is no address. */
+static bool copy_text(struct ses_slice text, char *out, size_t size)
 {
-    if (text.len >= PEER_TEXT_MAX)
+    if (text.len >= size)
         return false;
     memcpy(out, text.data, text.len);
     out[text.len] = '\0';
@@ -78,8 +83,8 @@ static bool parse_bits(const char *text, unsigned limit, unsigned *ret_bits)
 
 static bool parse_network(struct ses_slice entry, struct network *ret)
 {
-    char text[PEER_TEXT_MAX];
-    if (!copy_text(entry, text))
+    char text[NETWORK_TEXT_MAX];
+    if (!copy_text(entry, text, sizeof text))
         return false;
     char *slash = strchr(text, '/');
     if (slash)
@@ -155,11 +160,9 @@ static bool is_trusted(const struct proxy_list *list, const struct network *addr
 /* "192.0.2.7", "192.0.2.7:4711", "2001:db8::1" or "[2001:db8::1]:4711". */
 static bool parse_forwarded(struct ses_slice entry, struct network *ret)
 {
-    char text[PEER_TEXT_MAX + 8];
-    if (entry.len >= sizeof text)
+    char text[HOP_TEXT_MAX];
+    if (!copy_text(entry, text, sizeof text))
         return false;
-    memcpy(text, entry.data, entry.len);
-    text[entry.len] = '\0';
 
     char *start = text;
     char *colon = strchr(text, ':');

@@ -79,11 +79,26 @@ static void read_member(struct cbor_reader *r, int64_t number, struct record_hea
     }
 }
 
+/* Passes over pairs whose keys stand in order behind @p before, so that there is one form only. */
+static void skip_members(struct cbor_reader *r, uint64_t count, struct ses_slice before)
+{
+    for (; count > 0 && !r->failed; count--) {
+        const unsigned char *start = r->at;
+        const struct cbor_item item = cbor_next(r);
+        const struct ses_slice key = bytes_between(start, r);
+        (void)cbor_skip(r);
+        r->failed |= (item.type != CBOR_INT && item.type != CBOR_TEXT) ||
+                     (before.len > 0 && cbor_compare(before, key) >= 0);
+        before = key;
+    }
+}
+
 /* Known members come first, since integers are encoded in the order of their size. */
 static void read_header(struct cbor_reader *r, struct record_header *h)
 {
     uint64_t left = cbor_next_map(r);
     int64_t before = -1;
+    struct ses_slice last_key = { 0 };
     for (; left > 0 && !r->failed; left--) {
         const unsigned char *start = r->at;
         const struct cbor_item key = cbor_next(r);
@@ -94,14 +109,12 @@ static void read_header(struct cbor_reader *r, struct record_header *h)
         }
         r->failed |= key.integer <= before || (before < 0 && key.integer != MEMBER_FORMAT);
         before = key.integer;
+        last_key = bytes_between(start, r);
         read_member(r, key.integer, h);
     }
     const unsigned char *unknown = r->at;
     h->unknown_count = left;
-    for (; left > 0 && !r->failed; left--) {
-        (void)cbor_skip(r);
-        (void)cbor_skip(r);
-    }
+    skip_members(r, left, last_key);
     h->unknown = bytes_between(unknown, r);
     r->failed |= before < 0;
 }
@@ -112,7 +125,8 @@ static bool header_sane(const struct record_header *h)
     const int64_t far_ms = (int64_t)1 << 53, far_s = (int64_t)1 << 32;
     return h->created_ms >= 0 && h->created_ms < far_ms && h->absolute_base_ms >= 0 &&
            h->absolute_base_ms < far_ms && h->auth_ms >= 0 && h->auth_ms < far_ms &&
-           h->idle_s >= 0 && h->idle_s < far_s && h->absolute_s >= 0 && h->absolute_s < far_s &&
+           h->level >= 0 && h->level <= INT32_MAX && h->idle_s >= 0 && h->idle_s < far_s &&
+           h->absolute_s >= 0 && h->absolute_s < far_s &&
            (h->handle.len == 0 || h->handle.len == HANDLE_BYTES);
 }
 
@@ -240,27 +254,31 @@ bool record_find(const struct record *record, struct ses_slice key, struct ses_s
 
 /* ---- the whole ---- */
 
+size_t record_size(struct ses_slice header_bytes, uint64_t count, size_t pair_bytes)
+{
+    unsigned char heads[2 * CBOR_HEAD_MAX];
+    struct buffer out = buffer_fixed(heads, sizeof heads);
+    cbor_write_array(&out, RECORD_PARTS);
+    cbor_write_map(&out, count);
+    return out.len + header_bytes.len + pair_bytes;
+}
+
 ses_blob *record_assemble(struct ses_slice header_bytes, uint64_t count,
                           const struct ses_slice *parts, size_t part_count)
 {
-    unsigned char heads[2 * CBOR_HEAD_MAX];
-    struct buffer array = buffer_fixed(heads, CBOR_HEAD_MAX);
-    struct buffer map = buffer_fixed(heads + CBOR_HEAD_MAX, CBOR_HEAD_MAX);
-    cbor_write_array(&array, RECORD_PARTS);
-    cbor_write_map(&map, count);
-
-    size_t total = array.len + header_bytes.len + map.len;
+    size_t pair_bytes = 0;
     for (size_t i = 0; i < part_count; i++)
-        total += parts[i].len;
+        pair_bytes += parts[i].len;
+    const size_t total = record_size(header_bytes, count, pair_bytes);
     unsigned char *bytes = NULL;
     ses_blob *blob = blob_alloc(total, &bytes);
     if (!blob)
         return NULL;
 
     struct buffer out = buffer_fixed(bytes, total);
-    buffer_append(&out, array.data, array.len);
+    cbor_write_array(&out, RECORD_PARTS);
     buffer_append(&out, header_bytes.data, header_bytes.len);
-    buffer_append(&out, map.data, map.len);
+    cbor_write_map(&out, count);
     for (size_t i = 0; i < part_count; i++)
         buffer_append(&out, parts[i].data, parts[i].len);
     return blob;

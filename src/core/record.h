@@ -53,6 +53,9 @@ int record_decode(struct ses_slice bytes, struct record *ret_record);
 /* The header's map, encoded. Texts and bytes are the caller's to have checked. */
 void record_write_header(struct buffer *out, const struct record_header *header);
 
+/* Bytes of the whole record that these parts make. */
+size_t record_size(struct ses_slice header_bytes, uint64_t count, size_t pair_bytes);
+
 /* A whole record from an encoded header and encoded pairs that are in order. NULL: no memory. */
 ses_blob *record_assemble(struct ses_slice header_bytes, uint64_t count,
                           const struct ses_slice *parts, size_t part_count);

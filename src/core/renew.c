@@ -76,8 +76,12 @@ static int renew_once(ses_session *session, const struct snapshot *base,
         r = make_next(session, base, &renewal.next);
     if (r == SES_OK)
         r = make_marker(session, &renewal.marker);
-    if (r == SES_OK)
-        r = session_insert(session, &renewal.id, &renewal.next);
+    if (r != SES_OK)
+        return r;
+    r = session_insert(session, &renewal.id, &renewal.next);
+    if (r == SES_ERR_UNAVAILABLE) /* it may be there, and nobody will ever know its id */
+        (void)store_destroy(session->manager->store, &renewal.id.key,
+                            manager_now_ms(session->manager));
     if (r != SES_OK)
         return r == SES_ERR_EXISTS ? SES_ERR_NO_RANDOMNESS : r;
     r = cut_old(session, base, &renewal, ret_winner);
@@ -93,19 +97,24 @@ static int renew_once(ses_session *session, const struct snapshot *base,
 
 static int renew(ses_session *session)
 {
+    int r = session_prepare_adopt(session);
+    if (r < 0)
+        return r;
     CLEANUP(snapshot_drop) struct snapshot base = session->snapshot;
     (void)ses_blob_ref(base.blob);
-    for (int64_t tries = 0;; tries++) {
+    for (uint32_t tries = 0;; session->replays = ++tries) {
         struct ses_record winner = { 0 };
-        int r = renew_once(session, &base, &winner);
+        r = renew_once(session, &base, &winner);
         if (!winner.data)
             return r;
         snapshot_drop(&base);
         r = snapshot_from(&winner, &base);
         if (r < 0)
             return r;
-        if (tries == session->manager->config.max_replays)
+        if (tries == session->manager->config.max_replays) {
+            events_add(&session->manager->events, COUNT_CONFLICTS, 1);
             return SES_ERR_CONFLICT;
+        }
     }
 }
 
@@ -121,6 +130,7 @@ int ses_regenerate(ses_session *session)
         return session_need_id(session);
     }
     r = renew(session);
+    session_tell_outcome(session);
     if (r == SES_OK)
         session_tell(session, SES_EVENT_REGENERATED);
     return r;
@@ -128,24 +138,33 @@ int ses_regenerate(ses_session *session)
 
 /* ---- the end ---- */
 
-int ses_destroy(ses_session *session)
+/* For this request it is over at once, and the visitor's cookie goes, even when the store cannot
+ * be told now. A first save of unknown outcome may have left a record. */
+static void end(ses_session *session)
 {
-    if (session->state == SESSION_COMMITTED)
-        return SES_ERR_INVALID;
-    if (session->state == SESSION_ENDED)
-        return SES_OK;
-
-    ses_manager *manager = session->manager;
     const bool stored = session->snapshot.blob != NULL;
-    int r =
-        stored ? store_destroy(manager->store, &session->id.key, manager_now_ms(manager)) : SES_OK;
-    /* The visitor's cookie goes even when the store cannot be told now. */
+    session->destroyed = !stored && session->failed == SES_OK;
     session->state = SESSION_ENDED;
     session->failed = SES_OK;
     session->cookie = stored ? COOKIE_REMOVE : COOKIE_LEAVE;
     overlay_reset(&session->overlay);
     overlay_clear(&session->overlay);
-    if (stored && r == SES_OK)
-        session_tell(session, SES_EVENT_DESTROYED);
-    return r;
+}
+
+int ses_destroy(ses_session *session)
+{
+    if (session->state == SESSION_COMMITTED)
+        return SES_ERR_INVALID;
+    if (session->state == SESSION_OPEN)
+        end(session);
+    if (session->destroyed)
+        return SES_OK;
+
+    ses_manager *manager = session->manager;
+    int r = store_destroy(manager->store, &session->id.key, manager_now_ms(manager));
+    if (r < 0)
+        return r; /* the next call tries again */
+    session->destroyed = true;
+    session_tell(session, SES_EVENT_DESTROYED);
+    return SES_OK;
 }

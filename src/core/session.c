@@ -78,16 +78,38 @@ int session_need_id(ses_session *session)
     return session->id.text[0] != '\0' ? SES_OK : id_make(&session->manager->ids, &session->id);
 }
 
-/* What was handed out points into the old snapshot, so that stays until release. Without memory to
- * remember it, it stays for ever: a leak of one record is the lesser evil, and is told by nobody.
- */
+void session_tell_outcome(ses_session *session)
+{
+    const struct happening replayed = {
+        .type = SES_EVENT_REPLAYED,
+        .replays = session->replays,
+        .key = &session->id.key,
+    };
+    const bool created = session->created;
+    session->created = false;
+    session->replays = 0;
+    if (created)
+        session_tell(session, SES_EVENT_CREATED);
+    if (replayed.replays > 0)
+        events_tell(&session->manager->events, &replayed);
+}
+
+int session_prepare_adopt(ses_session *session)
+{
+    if (!session->spare)
+        session->spare = arena_alloc(&session->arena, sizeof *session->spare);
+    return session->spare ? SES_OK : SES_ERR_NO_MEMORY;
+}
+
+/* What was handed out points into the old snapshot, so that stays until release. */
 static void keep_blob(ses_session *session, ses_blob *blob)
 {
-    struct kept_blob *kept = blob ? arena_alloc(&session->arena, sizeof *kept) : NULL;
-    if (!kept)
+    if (!blob)
         return;
+    struct kept_blob *kept = session->spare;
     *kept = (struct kept_blob){ .next = session->kept, .blob = blob };
     session->kept = kept;
+    session->spare = NULL;
 }
 
 void session_adopt(ses_session *session, struct snapshot *snapshot)
@@ -148,6 +170,7 @@ static int try_candidate(ses_session *session, struct ses_slice value, unsigned 
         return r;
 
     session->id = id;
+    session->cookie_expires_ms = session->snapshot.expires_ms;
     session->fresh = session->cut = false;
     session->read_stored = true;
     return SES_OK;
@@ -202,9 +225,9 @@ int ses_start(ses_manager *manager, const struct ses_request *request, ses_sessi
     session->origin = origin_of(manager->config.proxies, &copy);
     session->face = &manager->config.faces[session->origin.tls];
     session->background = (copy.flags & SES_REQUEST_BACKGROUND) != 0;
-    r = take_user_agent(session, copy.user_agent);
-    if (r == SES_OK)
-        r = find_session(session, &copy);
+    r = find_session(session, &copy);
+    if (r == SES_OK && session->fresh) /* only a new record will say who made it */
+        r = take_user_agent(session, copy.user_agent);
     if (r < 0)
         return r;
 
@@ -256,21 +279,35 @@ int ses_destroy_id(ses_manager *manager, const char *id)
     return r;
 }
 
+/* After a write of unknown outcome its changes may be stored already: on top of what is read now
+ * they would be made twice, so they go. */
+static int read_again(ses_session *session)
+{
+    CLEANUP(snapshot_drop) struct snapshot snapshot = { 0 };
+    enum ses_reason reason;
+    int r = session_prepare_adopt(session);
+    if (r == SES_OK)
+        r = session_lookup(session->manager, &session->id, NULL, &snapshot, &reason);
+    if (r < 0)
+        return r == SES_ERR_NOT_FOUND ? SES_ERR_GONE : r;
+    if (session->failed < 0)
+        overlay_reset(&session->overlay);
+    session_adopt(session, &snapshot);
+    return SES_OK;
+}
+
 int ses_reload(ses_session *session)
 {
     if (session->state == SESSION_ENDED)
         return SES_ERR_GONE;
-    if (session->snapshot.blob) {
-        CLEANUP(snapshot_drop) struct snapshot snapshot = { 0 };
-        enum ses_reason reason;
-        int r = session_lookup(session->manager, &session->id, NULL, &snapshot, &reason);
-        if (r < 0)
-            return r == SES_ERR_NOT_FOUND ? SES_ERR_GONE : r;
-        session_adopt(session, &snapshot);
-    }
+    int r = session->snapshot.blob ? read_again(session) : SES_OK;
+    if (r < 0)
+        return r;
     session->failed = SES_OK;
+    /* A cookie that was not handed out yet, as after regenerate, is still due. */
+    if (session->state == SESSION_COMMITTED)
+        session->cookie = COOKIE_LEAVE;
     session->state = SESSION_OPEN;
-    session->cookie = COOKIE_LEAVE;
     return SES_OK;
 }
 

@@ -39,9 +39,12 @@ struct ses_session {
     int failed; /* a write whose outcome is unknown: it is not tried again */
     struct snapshot snapshot;
     struct overlay overlay;
-    struct id id; /* text "" until it is needed */
-    bool fresh;   /* was not stored when the request came */
-    bool cut;     /* came with an id that a log-in has replaced: stores nothing, sets no cookie */
+    struct id id;     /* text "" until it is needed */
+    bool fresh;       /* was not stored when the request came */
+    bool destroyed;   /* of an ended one: the store knows it, too */
+    bool created;     /* to be told at the end of the call */
+    uint32_t replays; /* likewise */
+    bool cut; /* came with an id that a log-in has replaced: stores nothing, sets no cookie */
     bool read_stored;
     bool background;
     bool by_header;                 /* the id came in the header, so it goes back there */
@@ -49,8 +52,10 @@ struct ses_session {
     struct origin origin;
     struct ses_slice user_agent;
     enum cookie_action cookie;
+    int64_t cookie_expires_ms; /* of the session, when the visitor last got its cookie */
     struct ses_headers headers;
     struct kept_blob *kept;  /* snapshots that pointers were handed out into */
+    struct kept_blob *spare; /* room to keep one more */
     struct text_copy *texts; /* NUL-terminated copies that were handed out */
     struct arena arena;
     _Alignas(8) unsigned char storage[SESSION_STORAGE];
@@ -80,6 +85,9 @@ bool session_past_limits(const ses_manager *manager, const struct record_header 
 /* SES_OK, or why the session cannot be changed now. */
 int session_changeable(const ses_session *session);
 
+/* Makes sure that session_adopt() can keep the snapshot that it replaces. */
+int session_prepare_adopt(ses_session *session);
+
 /* Makes @p snapshot the session's (its reference moves), and shows the changes on top of it. */
 void session_adopt(ses_session *session, struct snapshot *snapshot);
 
@@ -88,11 +96,14 @@ int session_need_id(ses_session *session);
 
 void session_tell(ses_session *session, enum ses_event_type type);
 
+/* The last act of a call that wrote: a hook that never returns leaves nothing half done (T-9). */
+void session_tell_outcome(ses_session *session);
+
 /* ---- swap.c ---- */
 
 /* Replaces the stored record by itself with @p overlay on top, again and again until no other was
  * faster. Before each try @p inspect (may be NULL) sees the snapshot that is tried and may refuse.
- */
+ * @p ret_next is what is stored then; the caller settles its changes, and adopts it. */
 typedef int swap_inspect_fn(void *arg, const struct record *record);
 
 struct swap {
@@ -101,7 +112,7 @@ struct swap {
     void *arg;
 };
 
-int session_swap(ses_session *session, const struct swap *swap);
+int session_swap(ses_session *session, const struct swap *swap, struct snapshot *ret_next);
 
 /* After a write whose reply was lost: did it take place? Then @p code becomes SES_OK. */
 int session_confirm(ses_session *session, const struct ses_key *key, uint64_t version, int code);

@@ -3,10 +3,10 @@
 
 #include "base/buffer.h"
 #include "base/cleanup.h"
+#include "base/slice.h"
 
 #include <stdarg.h>
 #include <stdio.h>
-#include <strings.h>
 
 enum { SETTINGS_MAX = 64, NAME_MAX_BYTES = 64 };
 
@@ -18,6 +18,15 @@ struct reading {
     struct ses_error *error;
 };
 
+/* A message quotes what it was given; it stays one line, and moves no terminal's cursor. */
+static void blank_controls(char *text)
+{
+    for (; *text; text++) {
+        if ((*text >= 0 && *text < ' ') || *text == 0x7f)
+            *text = '?';
+    }
+}
+
 int error_set(struct ses_error *error, int code, const char *format, ...)
 {
     va_list args;
@@ -25,6 +34,7 @@ int error_set(struct ses_error *error, int code, const char *format, ...)
     error->code = code;
     (void)vsnprintf(error->message, sizeof error->message, format, args);
     va_end(args);
+    blank_controls(error->message);
     return code;
 }
 
@@ -59,7 +69,7 @@ static bool find_setting(const struct reading *reading, const char *name, struct
         const struct settings_table *table = &reading->tables[t];
         const size_t len = table_len(table);
         for (size_t i = 0; i < len; i++) {
-            if (strcasecmp(table->settings[i].name, name) != 0)
+            if (!ascii_same(table->settings[i].name, name))
                 continue;
             *ret = (struct found){ &table->settings[i], table->target,
                                    before + first_alias(table, i) };
@@ -77,23 +87,20 @@ static size_t smaller(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-static bool same_letter(char a, char b)
-{
-    return (a | 0x20) == (b | 0x20);
-}
-
-/* Levenshtein, without regard to case, of names up to NAME_MAX_BYTES. */
+/* Levenshtein, without regard to case; names over NAME_MAX_BYTES are near to none. */
 static size_t distance(const char *a, const char *b)
 {
     size_t row[NAME_MAX_BYTES + 1];
     const size_t width = strlen(b);
+    if (width > NAME_MAX_BYTES || strlen(a) > NAME_MAX_BYTES)
+        return SIZE_MAX;
     for (size_t j = 0; j <= width; j++)
         row[j] = j;
     for (size_t i = 0; a[i]; i++) {
         size_t diagonal = row[0];
         row[0] = i + 1;
         for (size_t j = 0; j < width; j++) {
-            const size_t replaced = diagonal + !same_letter(a[i], b[j]);
+            const size_t replaced = diagonal + (ascii_lower(a[i]) != ascii_lower(b[j]));
             diagonal = row[j + 1];
             row[j + 1] = smaller(replaced, smaller(diagonal, row[j]) + 1);
         }
@@ -108,7 +115,7 @@ static int fail_unknown(const struct reading *reading, const char *name)
     for (size_t t = 0; t < reading->count; t++) {
         const struct ses_setting *setting = reading->tables[t].settings;
         for (; setting && setting->name; setting++) {
-            const size_t found = strlen(name) <= NAME_MAX_BYTES ? distance(name, setting->name) : 0;
+            const size_t found = distance(name, setting->name);
             if (found < best) {
                 best = found;
                 nearest = setting->name;
@@ -228,7 +235,7 @@ static int read_choice(const struct found *found, const json_t *value, struct se
     for (int i = (int)s->min; s->choices[i]; i++) {
         const bool numbered =
             s->max > 0 && json_is_integer(value) && json_integer_value(value) == i;
-        if (numbered || (word && strcasecmp(word, s->choices[i]) == 0)) {
+        if (numbered || (word && ascii_same(word, s->choices[i]))) {
             write_int(found, i);
             return SES_OK;
         }

@@ -95,7 +95,7 @@ static int save(ses_session *session, const struct snapshot *base, struct snapsh
 
 /* SES_ERR_CONFLICT: @p ret_winner is the record to try next. */
 static int attempt(ses_session *session, const struct swap *swap, struct snapshot *base,
-                   struct ses_record *ret_winner)
+                   struct ses_record *ret_winner, struct snapshot *ret_next)
 {
     int r = swap->inspect ? swap->inspect(swap->arg, &base->record) : SES_OK;
     if (r != SES_OK)
@@ -106,7 +106,8 @@ static int attempt(ses_session *session, const struct swap *swap, struct snapsho
         return r;
     if (slice_equal(ses_blob_bytes(blob), ses_blob_bytes(base->blob))) {
         (void)ses_blob_unref(blob); /* as good as committed just before the snapshot was read */
-        session_adopt(session, base);
+        *ret_next = *base;
+        base->blob = NULL;
         return SES_OK;
     }
 
@@ -114,38 +115,29 @@ static int attempt(ses_session *session, const struct swap *swap, struct snapsho
     r = session_dress(session, blob, &next);
     if (r < 0)
         return r;
-    if (session->background)
+    if (session->background && next.expires_ms > base->expires_ms)
         next.expires_ms = base->expires_ms;
     r = save(session, base, &next, ret_winner);
     if (r != SES_OK)
         return r;
-    session_adopt(session, &next);
     events_add(&session->manager->events, COUNT_SAVED, 1);
+    *ret_next = next;
+    next.blob = NULL;
     return SES_OK;
 }
 
 /* ---- until no other is faster ---- */
 
-static void tell_replays(ses_session *session, uint32_t replays)
+int session_swap(ses_session *session, const struct swap *swap, struct snapshot *ret_next)
 {
-    const struct happening replayed = {
-        .type = SES_EVENT_REPLAYED,
-        .replays = replays,
-        .key = &session->id.key,
-    };
-    if (replays > 0)
-        events_tell(&session->manager->events, &replayed);
-}
-
-int session_swap(ses_session *session, const struct swap *swap)
-{
+    int r = session_prepare_adopt(session);
+    if (r < 0)
+        return r;
     CLEANUP(snapshot_drop) struct snapshot base = session->snapshot;
     (void)ses_blob_ref(base.blob);
-    uint32_t replays = 0;
-    int r;
-    for (;;) {
+    for (uint32_t replays = 0;; session->replays = ++replays) {
         struct ses_record winner = { 0 };
-        r = attempt(session, swap, &base, &winner);
+        r = attempt(session, swap, &base, &winner, ret_next);
         if (!winner.data)
             break; /* done, or failed otherwise than by a conflict */
         snapshot_drop(&base);
@@ -155,9 +147,7 @@ int session_swap(ses_session *session, const struct swap *swap)
         r = SES_ERR_CONFLICT;
         if (replays == session->manager->config.max_replays)
             break;
-        replays++;
     }
-    tell_replays(session, replays);
     if (r == SES_ERR_CONFLICT)
         events_add(&session->manager->events, COUNT_CONFLICTS, 1);
     return r;

@@ -269,6 +269,7 @@ int ses_set_lifetime(ses_session *session, uint32_t idle_s, uint32_t absolute_s)
 
 struct taking {
     struct arena *arena;
+    struct overlay *pending;
     struct ses_slice key;
     struct ses_value value;
 };
@@ -284,12 +285,15 @@ static int remember_value(struct taking *taking, struct ses_slice item)
     return SES_OK;
 }
 
+/* The increments and updates of this request count, and go along with the value. */
 static int find_taken(void *arg, const struct record *record)
 {
     struct taking *taking = arg;
     struct ses_slice item;
-    return record_find(record, taking->key, &item) ? remember_value(taking, item)
-                                                   : SES_ERR_NOT_FOUND;
+    int r = overlay_compute(taking->pending, record, taking->key, &item);
+    if (r != SES_OK)
+        return r;
+    return item.len > 0 ? remember_value(taking, item) : SES_ERR_NOT_FOUND;
 }
 
 /* What was set in this request is not stored yet, so nobody else can have it. */
@@ -308,8 +312,14 @@ static int take_stored(ses_session *session, struct taking *taking)
     int r = overlay_set(&without, taking->key, (struct ses_slice){ 0 });
     if (r < 0)
         return r;
+    CLEANUP(snapshot_drop) struct snapshot next = { 0 };
     const struct swap swap = { &without, find_taken, taking };
-    return session_swap(session, &swap);
+    r = session_swap(session, &swap, &next);
+    if (r != SES_OK)
+        return r;
+    overlay_forget(&session->overlay, taking->key);
+    session_adopt(session, &next);
+    return SES_OK;
 }
 
 int ses_take(ses_session *session, const char *key_text, struct ses_value *ret_value)
@@ -318,11 +328,12 @@ int ses_take(ses_session *session, const char *key_text, struct ses_value *ret_v
     int r = begin_change(session, key_text, &key);
     if (r < 0)
         return r;
-    struct taking taking = { .arena = &session->arena, .key = key.encoded };
-    const bool pending = session->overlay.cleared || !session->snapshot.blob ||
-                         overlay_has(&session->overlay, key.encoded);
+    struct taking taking = { &session->arena, &session->overlay, key.encoded, { 0 } };
+    const bool pending =
+        !session->snapshot.blob || overlay_replaces(&session->overlay, key.encoded);
     r = pending ? take_pending(session, &taking) : take_stored(session, &taking);
     if (r == SES_OK)
         *ret_value = taking.value;
+    session_tell_outcome(session);
     return r;
 }
