@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT */
+#include "harness.h"
+#include "report.h"
+#include "rows.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Minutes; a bench that hangs ends all the same. */
+enum { PATIENCE_S = 30 * 60 };
+
+static const char usage[] =
+    "usage: script/bench [--quick] [--sessions N] [ROW...]\n"
+    "\n"
+    "Prints what a session costs beside what no design avoids (the floor), as one table.\n"
+    "\n"
+    "  read, write, create  a cycle of one request, wall nanoseconds over all threads\n"
+    "  memory               resident bytes per session, the floor being its record\n"
+    "  expiry               a reader's p99.9 while 500,000 sessions end and are collected\n"
+    "  page                 processor time per request of the smallest page, without and with\n"
+    "  instructions         the same cycles and page, counted by callgrind\n"
+    "\n"
+    "Without a ROW: all of them. --quick: shorter runs, 100,000 sessions only. --sessions N:\n"
+    "N of them, where it is otherwise 100,000 and 1,000,000.\n";
+
+enum row { READ, WRITE, CREATE, MEMORY, EXPIRY, PAGE, INSTRUCTIONS, ROWS };
+
+static const char *const row_names[ROWS] = {
+    "read", "write", "create", "memory", "expiry", "page", "instructions",
+};
+
+struct choice {
+    struct options options;
+    size_t sessions; /* 0: the usual two sizes */
+    bool rows[ROWS];
+};
+
+static bool choose_row(struct choice *choice, const char *name)
+{
+    for (int i = 0; i < ROWS; i++) {
+        if (strcmp(name, row_names[i]) == 0)
+            return choice->rows[i] = true;
+    }
+    return false;
+}
+
+static _Noreturn void end_with_usage(FILE *stream, int status)
+{
+    (void)fputs(usage, stream);
+    exit(status);
+}
+
+static size_t sessions_of(const char *text)
+{
+    char *end = NULL;
+    const unsigned long long number = text ? strtoull(text, &end, 10) : 0;
+    if (!text || *end != '\0' || number < 100 || number > 100000000)
+        end_with_usage(stderr, 2);
+    return (size_t)number;
+}
+
+static struct choice choose(int argc, char **argv)
+{
+    struct choice choice = { 0 };
+    bool any = false;
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--help") == 0)
+            end_with_usage(stdout, 0);
+        if (strcmp(argv[i], "--quick") == 0)
+            choice.options.quick = true;
+        else if (strcmp(argv[i], "--sessions") == 0)
+            choice.sessions = sessions_of(argv[++i]);
+        else if (choose_row(&choice, argv[i]))
+            any = true;
+        else
+            end_with_usage(stderr, 2);
+    }
+    for (int i = 0; !any && i < ROWS; i++)
+        choice.rows[i] = true;
+    return choice;
+}
+
+static void rows_of_size(const struct choice *choice, size_t sessions)
+{
+    const struct cycle_choice cycles = {
+        .read = choice->rows[READ],
+        .write = choice->rows[WRITE],
+        .create = choice->rows[CREATE],
+    };
+    if (cycles.read || cycles.write || cycles.create)
+        row_cycles(&choice->options, sessions, &cycles);
+    if (choice->rows[MEMORY])
+        row_memory(&choice->options, sessions);
+}
+
+static void print_setting(void)
+{
+    printf("%u cores; records of %zu bytes (the floor's: 400); memory provider\n\n", bench_cores(),
+           record_bytes());
+}
+
+static int run(const struct choice *choice)
+{
+    print_setting();
+    report_head();
+    rows_of_size(choice, choice->sessions ? choice->sessions : 100000);
+    if (!choice->sessions && !choice->options.quick)
+        rows_of_size(choice, 1000000);
+    if (choice->rows[EXPIRY])
+        row_expiry(&choice->options);
+    if (choice->rows[PAGE])
+        row_page(&choice->options);
+    if (choice->rows[INSTRUCTIONS])
+        row_instructions(&choice->options);
+    report_foot();
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    (void)alarm(PATIENCE_S);
+    if (argc == 3 && strcmp(argv[1], "--child-memory") == 0)
+        return child_memory(strtoull(argv[2], NULL, 10));
+    if (argc == 4 && strcmp(argv[1], "--child-instructions") == 0)
+        return child_instructions(argv[2], strtoull(argv[3], NULL, 10));
+    const struct choice choice = choose(argc, argv);
+    return run(&choice);
+}

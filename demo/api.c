@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The JSON interface, for tests and tinkerers. Each call acts on the caller's own session:
+ *
+ *   GET    /api/session              {"new":…,"user":…,"data":{…},"created_ms":…,"expires_ms":…}
+ *   PUT    /api/session/KEY          the body is the text
+ *   DELETE /api/session/KEY
+ *   POST   /api/increment/KEY[?by=N] answers the new value
+ *   POST   /api/take/KEY             answers the value, which is gone then
+ *   POST   /api/login?user=NAME, /api/logout, /api/regenerate
+ *   GET    /api/count                {"count":…}, of all sessions
+ *
+ * KEY is percent-encoded. In "data" a text, integer, double, boolean and null are what they are in
+ * JSON; bytes are {"bytes":"00ff"} and nested values {"cbor":"8101"}, in hexadecimal. "user" is
+ * not in it again. A double that JSON cannot write is null.
+ */
+#include "answers.h"
+#include "form.h"
+#include "visitor.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- JSON ---- */
+
+/* Takes the reference, which may be NULL. */
+static int answer_json(struct exchange *x, unsigned status, json_t *json)
+{
+    char *text = json ? json_dumps(json, JSON_COMPACT) : NULL;
+    json_decref(json);
+    return answer_bytes(x, status, "application/json", text, text ? strlen(text) : 0);
+}
+
+static int answer_done(struct exchange *x)
+{
+    return answer_json(x, MHD_HTTP_OK, json_pack("{s:b}", "ok", 1));
+}
+
+static int fail(struct exchange *x, const struct failure *failure)
+{
+    return answer_json(x, failure->status, json_pack("{s:s}", "error", failure->sentence));
+}
+
+static json_t *hex_of(struct ses_slice bytes)
+{
+    static const char digits[] = "0123456789abcdef";
+    char *text = malloc(bytes.len * 2 + 1);
+    if (!text)
+        return NULL;
+    for (size_t i = 0; i < bytes.len; i++) {
+        const unsigned char byte = ((const unsigned char *)bytes.data)[i];
+        text[2 * i] = digits[byte >> 4];
+        text[2 * i + 1] = digits[byte & 15];
+    }
+    json_t *hex = json_stringn(text, bytes.len * 2);
+    free(text);
+    return hex;
+}
+
+static json_t *json_of(const struct ses_value *value)
+{
+    json_t *number;
+    switch (value->type) {
+    case SES_TYPE_BOOL:
+        return json_boolean(value->boolean);
+    case SES_TYPE_INT:
+        return json_integer(value->integer);
+    case SES_TYPE_DOUBLE:
+        number = json_real(value->number);
+        return number ? number : json_null();
+    case SES_TYPE_TEXT:
+        return json_stringn(value->bytes.len > 0 ? value->bytes.data : "", value->bytes.len);
+    case SES_TYPE_BYTES:
+        return json_pack("{s:o}", "bytes", hex_of(value->bytes));
+    case SES_TYPE_OTHER:
+        return json_pack("{s:o}", "cbor", hex_of(value->bytes));
+    default:
+        return json_null();
+    }
+}
+
+/* ---- reading ---- */
+
+static int add_value(void *data, const char *key, const struct ses_value *value)
+{
+    if (strcmp(key, "user") == 0 && value->type == SES_TYPE_TEXT)
+        return 0;
+    return json_object_set_new(data, key, json_of(value)) == 0 ? SES_OK : SES_ERR_NO_MEMORY;
+}
+
+static int get_session(struct exchange *x)
+{
+    /* First, because it may move the expiry. */
+    int r = ses_commit(x->session, NULL);
+    if (r != SES_OK)
+        return r;
+    struct ses_info info = { .size = sizeof info };
+    r = ses_info(x->session, &info);
+    json_t *data = json_object();
+    if (r == SES_OK)
+        r = data ? ses_each(x->session, add_value, data) : SES_ERR_NO_MEMORY;
+    if (r != SES_OK) {
+        json_decref(data);
+        return r;
+    }
+    return answer_json(x, MHD_HTTP_OK,
+                       json_pack("{s:b, s:s?, s:o, s:I, s:I}", "new", info.is_new, "user",
+                                 visitor_name(x->session), "data", data, "created_ms",
+                                 (json_int_t)info.created_ms, "expires_ms",
+                                 (json_int_t)info.expires_ms));
+}
+
+static int get_count(struct exchange *x)
+{
+    uint64_t count;
+    int r = ses_count(x->manager, &count);
+    return r == SES_OK ? answer_json(x, MHD_HTTP_OK, json_pack("{s:I}", "count", (json_int_t)count))
+                       : r;
+}
+
+/* ---- changing ---- */
+
+static int put_value(struct exchange *x)
+{
+    if (memchr(x->body, '\0', x->body_len))
+        return exchange_fail(x, MHD_HTTP_BAD_REQUEST, "The value holds a NUL.");
+    int r = ses_set_text(x->session, x->key, x->body);
+    return r == SES_OK ? answer_done(x) : r;
+}
+
+static int delete_value(struct exchange *x)
+{
+    int r = ses_delete(x->session, x->key);
+    return r == SES_OK ? answer_done(x) : r;
+}
+
+static int answer_int(struct exchange *x, int64_t number)
+{
+    char *text;
+    const int len = asprintf(&text, "%" PRId64, number);
+    return len < 0 ? SES_ERR_NO_MEMORY
+                   : answer_bytes(x, MHD_HTTP_OK, "text/plain; charset=utf-8", text, (size_t)len);
+}
+
+static bool parse_step(const char *text, int64_t *ret_step)
+{
+    char *end;
+    errno = 0;
+    *ret_step = strtoll(text, &end, 10);
+    return errno == 0 && end != text && *end == '\0' && strchr("-0123456789", *text);
+}
+
+static const char *argument(const struct exchange *x, const char *name)
+{
+    return MHD_lookup_connection_value(x->connection, MHD_GET_ARGUMENT_KIND, name);
+}
+
+static int increment(struct exchange *x)
+{
+    const char *by = argument(x, "by");
+    int64_t step = 1, value = 0;
+    if (by && !parse_step(by, &step))
+        return exchange_fail(x, MHD_HTTP_BAD_REQUEST, "\"by\" is a whole number of 64 bits.");
+    int r = ses_increment(x->session, x->key, step);
+    /* What others added in the meantime is known after the commit only. */
+    if (r == SES_OK)
+        r = ses_commit(x->session, NULL);
+    if (r == SES_OK)
+        r = ses_get_int(x->session, x->key, &value);
+    return r == SES_OK ? answer_int(x, value) : r;
+}
+
+static int answer_slice(struct exchange *x, const char *type, struct ses_slice bytes)
+{
+    char *copy = malloc(bytes.len + 1); /* never NULL for want of bytes */
+    if (copy && bytes.len > 0)
+        memcpy(copy, bytes.data, bytes.len);
+    return answer_bytes(x, MHD_HTTP_OK, type, copy, bytes.len);
+}
+
+/* A text is answered as it is, so are bytes; anything else as in "data". */
+static int take(struct exchange *x)
+{
+    struct ses_value value;
+    int r = ses_take(x->session, x->key, &value);
+    if (r != SES_OK)
+        return r;
+    if (value.type == SES_TYPE_TEXT)
+        return answer_slice(x, "text/plain; charset=utf-8", value.bytes);
+    if (value.type == SES_TYPE_BYTES)
+        return answer_slice(x, "application/octet-stream", value.bytes);
+    char *text = NULL;
+    json_t *json = json_of(&value);
+    if (json)
+        text = json_dumps(json, JSON_COMPACT | JSON_ENCODE_ANY);
+    json_decref(json);
+    return answer_bytes(x, MHD_HTTP_OK, "application/json", text, text ? strlen(text) : 0);
+}
+
+/* ---- log-in and log-out ---- */
+
+static int log_in(struct exchange *x)
+{
+    const char *user = argument(x, "user");
+    char *name = user ? strdup(user) : NULL;
+    int r;
+    if (!name || *name == '\0' || !url_decode(name))
+        r = exchange_fail(x, MHD_HTTP_BAD_REQUEST, "Who logs in? Say ?user=NAME.");
+    else if ((r = visitor_log_in(x->session, name)) == SES_OK)
+        r = answer_json(x, MHD_HTTP_OK, json_pack("{s:s}", "user", name));
+    free(name);
+    return r;
+}
+
+static int log_out(struct exchange *x)
+{
+    int r = visitor_log_out(x);
+    return r == SES_OK ? answer_done(x) : r;
+}
+
+static int regenerate(struct exchange *x)
+{
+    int r = ses_regenerate(x->session);
+    return r == SES_OK ? answer_done(x) : r;
+}
+
+/* ---- the table ---- */
+
+static const struct route routes[] = {
+    { "GET", "/api/session", get_session, false, false },
+    { "PUT", "/api/session/", put_value, true, false },
+    { "DELETE", "/api/session/", delete_value, true, false },
+    { "POST", "/api/increment/", increment, true, false },
+    { "POST", "/api/take/", take, true, false },
+    { "POST", "/api/login", log_in, false, false },
+    { "POST", "/api/logout", log_out, false, false },
+    { "POST", "/api/regenerate", regenerate, false, false },
+    { "GET", "/api/count", get_count, false, true },
+};
+
+const struct face api_face = { routes, sizeof routes / sizeof routes[0], fail };

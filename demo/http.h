@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef DEMO_HTTP_H
+#define DEMO_HTTP_H
+
+/* From a request to its handler, and from what the handler returns to an answer. */
+
+#include <sesame/adapters/microhttpd.h>
+
+enum { BODY_MAX = 256 << 10 };
+
+/* One request, and the answer that is being made. */
+struct exchange {
+    ses_manager *manager;
+    struct MHD_Connection *connection;
+    const struct face *face;
+    const char *method;
+    const char *path; /* as it came: percent-encoded */
+
+    char *body; /* NUL-terminated; may hold NULs, too */
+    size_t body_len;
+    bool body_too_large;
+
+    char *key;            /* what follows the route's path, decoded */
+    ses_session *session; /* NULL where the route has no use for it */
+    bool session_ended;   /* the removal cookie goes out, whatever else happens */
+
+    unsigned status;
+    struct MHD_Response *response;
+};
+
+/* Makes an answer with the functions of answers.h and returns SES_OK: it goes out with the
+ * session's headers after a commit. Or returns a code: the answer is an error page, and nothing
+ * more is committed. */
+typedef int handler_fn(struct exchange *x);
+
+struct route {
+    const char *method; /* "GET" serves HEAD, too */
+    const char *path;
+    handler_fn *handle;
+    bool takes_key; /* path ends in '/', and a key follows it */
+    bool sessionless;
+};
+
+/* What went wrong; the code is SES_OK when it was not the session. */
+struct failure {
+    int code;
+    unsigned status;
+    const char *sentence;
+};
+
+/* A part of the site, with its own way of telling errors. */
+struct face {
+    const struct route *routes;
+    size_t count;
+    int (*fail)(struct exchange *x, const struct failure *failure);
+};
+
+extern const struct face pages_face; /* pages.c */
+extern const struct face api_face;   /* api.c: /api/ */
+
+/* Answers in the face's way. */
+int exchange_fail(struct exchange *x, unsigned status, const char *sentence);
+
+/* ---- for libmicrohttpd ---- */
+
+enum MHD_Result http_handle(void *manager, struct MHD_Connection *connection, const char *path,
+                            const char *method, const char *version, const char *part,
+                            size_t *part_len, void **state);
+void http_completed(void *unused, struct MHD_Connection *connection, void **state,
+                    enum MHD_RequestTerminationCode why);
+
+/* Paths and arguments come to us as they were sent: decoded by libmicrohttpd, %2F would be a slash
+ * and %00 an end. */
+size_t http_keep_escapes(void *unused, struct MHD_Connection *connection, char *text);
+
+#endif

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: MIT */
+#include "options.h"
+
+#include <err.h>
+#include <getopt.h>
+#include <netdb.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { THREADS_MAX = 256, THREADS_DEFAULT_MAX = 16, CONFIG_FILE_MAX = 1 << 20, HOST_MAX = 256 };
+
+static const char default_listen[] = "127.0.0.1:8080";
+
+static const char help[] =
+    "usage: sesame-demo [options]\n"
+    "\n"
+    "  --listen ADDR:PORT     where to serve (127.0.0.1:8080); port 0 picks a free one\n"
+    "  --provider NAME        where sessions are kept (memory)\n"
+    "  --config JSON|@FILE    settings of the session manager (docs/configuration.md)\n"
+    "  --threads N            threads that answer, 1 to 256 (one for each processor, at most 16)\n"
+    "  --help                 this text\n";
+
+/* ---- --listen ---- */
+
+static bool parse_number(const char *text, unsigned long max, unsigned long *ret_number)
+{
+    if (*text == '\0' || strlen(text) > 5 || strspn(text, "0123456789") != strlen(text))
+        return false;
+    *ret_number = strtoul(text, NULL, 10);
+    return *ret_number <= max;
+}
+
+/* "127.0.0.1:80" or "[::1]:80"; an IPv6 address without brackets could end in the port or not. */
+static bool split_listen(const char *text, char host[HOST_MAX], const char **ret_port)
+{
+    const char *colon = strrchr(text, ':');
+    if (!colon)
+        return false;
+    const bool brackets = *text == '[';
+    const char *start = text + brackets, *end = colon - brackets;
+    if (end <= start || end - start >= HOST_MAX || (brackets && *end != ']'))
+        return false;
+    const size_t len = (size_t)(end - start);
+    memcpy(host, start, len);
+    host[len] = '\0';
+    *ret_port = colon + 1;
+    return brackets || !strchr(host, ':');
+}
+
+static bool parse_listen(const char *text, struct options *options)
+{
+    char host[HOST_MAX];
+    const char *port;
+    unsigned long number;
+    if (!split_listen(text, host, &port) || !parse_number(port, 65535, &number)) {
+        warnx("--listen %s: expected ADDR:PORT, such as 127.0.0.1:8080 or [::1]:8080", text);
+        return false;
+    }
+
+    const struct addrinfo hints = { .ai_flags = AI_NUMERICSERV, .ai_socktype = SOCK_STREAM };
+    struct addrinfo *found;
+    int r = getaddrinfo(host, port, &hints, &found);
+    if (r != 0) {
+        warnx("--listen %s: %s", text, gai_strerror(r));
+        return false;
+    }
+    memcpy(&options->address, found->ai_addr, found->ai_addrlen);
+    options->address_len = found->ai_addrlen;
+    freeaddrinfo(found);
+    return true;
+}
+
+/* ---- --config ---- */
+
+static char *read_file(const char *path)
+{
+    FILE *file = fopen(path, "re");
+    if (!file) {
+        warn("--config @%s", path);
+        return NULL;
+    }
+    char *text = calloc(1, CONFIG_FILE_MAX + 1);
+    const size_t len = text ? fread(text, 1, CONFIG_FILE_MAX + 1, file) : 0;
+    const bool failed = !text || ferror(file);
+    if (failed)
+        warn("--config @%s", path);
+    (void)fclose(file);
+    if (!failed && len <= CONFIG_FILE_MAX && strlen(text) == len)
+        return text;
+    if (!failed)
+        warnx("--config @%s: expected a text of at most %d bytes", path, CONFIG_FILE_MAX);
+    free(text);
+    return NULL;
+}
+
+static bool parse_config(const char *text, struct options *options)
+{
+    options->config = text;
+    if (*text != '@')
+        return true;
+    free(options->config_file);
+    options->config = options->config_file = read_file(text + 1);
+    return options->config != NULL;
+}
+
+/* ---- the others ---- */
+
+static unsigned default_threads(void)
+{
+    const long processors = sysconf(_SC_NPROCESSORS_ONLN);
+    if (processors < 1)
+        return 1;
+    return processors > THREADS_DEFAULT_MAX ? THREADS_DEFAULT_MAX : (unsigned)processors;
+}
+
+static bool parse_threads(const char *text, struct options *options)
+{
+    unsigned long number;
+    if (!parse_number(text, THREADS_MAX, &number) || number == 0) {
+        warnx("--threads %s: expected a number from 1 to %d", text, THREADS_MAX);
+        return false;
+    }
+    options->threads = (unsigned)number;
+    return true;
+}
+
+static bool apply(int option, struct options *options)
+{
+    switch (option) {
+    case 'l':
+        return parse_listen(optarg, options);
+    case 'p':
+        options->provider = optarg;
+        return true;
+    case 'c':
+        return parse_config(optarg, options);
+    default:
+        return parse_threads(optarg, options);
+    }
+}
+
+enum options_outcome options_parse(int argc, char **argv, struct options *options)
+{
+    static const struct option known[] = {
+        { "listen", required_argument, NULL, 'l' },  { "provider", required_argument, NULL, 'p' },
+        { "config", required_argument, NULL, 'c' },  { "help", no_argument, NULL, 'h' },
+        { "threads", required_argument, NULL, 't' }, { 0 },
+    };
+    *options = (struct options){ .provider = "memory", .threads = default_threads() };
+    if (!parse_listen(default_listen, options))
+        return OPTIONS_BAD;
+
+    int option;
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): no other thread runs yet */
+    while ((option = getopt_long(argc, argv, ":", known, NULL)) != -1) {
+        if (option == 'h')
+            return fputs(help, stdout) < 0 ? OPTIONS_BAD : OPTIONS_HELP;
+        if (option == '?' || option == ':') {
+            warnx(option == ':' ? "%s needs a value" : "unknown option %s; --help lists them",
+                  argv[optind - 1]);
+            return OPTIONS_BAD;
+        }
+        if (!apply(option, options))
+            return OPTIONS_BAD;
+    }
+    if (optind < argc)
+        warnx("unexpected argument %s; --help lists the options", argv[optind]);
+    return optind < argc ? OPTIONS_BAD : OPTIONS_RUN;
+}
+
+void options_free(struct options *options)
+{
+    free(options->config_file);
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef DEMO_OPTIONS_H
+#define DEMO_OPTIONS_H
+
+/* The command line. */
+
+#include <sys/socket.h>
+
+struct options {
+    struct sockaddr_storage address;
+    socklen_t address_len;
+    const char *provider;
+    const char *config; /* JSON; NULL: the defaults */
+    char *config_file;  /* holds config when that came from a file */
+    unsigned threads;
+};
+
+enum options_outcome { OPTIONS_RUN, OPTIONS_HELP, OPTIONS_BAD };
+
+/* What is wrong has been told on standard error, what was asked for on standard output. Fills in
+ * *options in any case; free it with options_free(). */
+enum options_outcome options_parse(int argc, char **argv, struct options *options);
+void options_free(struct options *options);
+
+#endif

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: MIT */
+/* The site: what its addresses do. What it looks like is in views.c and style.css. */
+#include "answers.h"
+#include "assets.h"
+#include "form.h"
+#include "views.h"
+#include "visitor.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+
+/* ---- the start page ---- */
+
+static int show_start(struct exchange *x)
+{
+    if (!visitor_name(x->session))
+        return view_welcome(x, MHD_HTTP_OK, NULL);
+    int r = ses_increment(x->session, "visits", 1);
+    if (r == SES_ERR_WRONG_TYPE) /* a tinkerer has set it to a text: the page works all the same */
+        r = SES_OK;
+    if (r == SES_OK)
+        r = ses_commit(x->session, NULL);
+    if (r != SES_OK)
+        return r;
+    const char *name = visitor_name(x->session);
+    return name ? view_session(x, name) : answer_redirect(x, "/");
+}
+
+static int show_style(struct exchange *x)
+{
+    return answer_asset(x, "text/css; charset=utf-8", asset_style, asset_style_len);
+}
+
+static int show_seed(struct exchange *x)
+{
+    return answer_asset(x, "image/svg+xml", asset_seed, asset_seed_len);
+}
+
+/* ---- forms ---- */
+
+/* A field of the form that was sent, without the blanks around it; "" when it is not there. */
+static char *field_of(const struct exchange *x, const char *name)
+{
+    char *value = form_value(x->body, x->body_len, name);
+    if (!value)
+        return calloc(1, 1);
+    const size_t start = strspn(value, " \t\r\n");
+    size_t len = strlen(value) - start;
+    memmove(value, value + start, len + 1);
+    while (len > 0 && strchr(" \t\r\n", value[len - 1]))
+        value[--len] = '\0';
+    return value;
+}
+
+/* Letters, not bytes: as the browser counts for maxlength. */
+static bool is_longer(const char *text, size_t letters)
+{
+    size_t count = 0;
+    for (; *text; text++)
+        count += ((unsigned char)*text & 0xc0) != 0x80;
+    return count > letters;
+}
+
+static int log_in_as(struct exchange *x, const char *name)
+{
+    if (*name == '\0' || is_longer(name, NAME_MAX_LETTERS))
+        return view_welcome(x, MHD_HTTP_BAD_REQUEST, "A name has 1 to 60 letters.");
+    int r = visitor_log_in(x->session, name);
+    if (r == SES_ERR_INVALID)
+        return view_welcome(x, MHD_HTTP_BAD_REQUEST, "This name is not UTF-8.");
+    return r == SES_OK ? answer_redirect(x, "/") : r;
+}
+
+static int log_in(struct exchange *x)
+{
+    char *name = field_of(x, "name");
+    int r = name ? log_in_as(x, name) : SES_ERR_NO_MEMORY;
+    free(name);
+    return r;
+}
+
+static int log_out(struct exchange *x)
+{
+    int r = visitor_log_out(x);
+    return r == SES_OK ? answer_redirect(x, "/") : r;
+}
+
+/* In the order of time: equally long digits. What follows parts notes of one millisecond. */
+static int make_note_key(char *key, size_t size)
+{
+    struct timespec now;
+    uint32_t parting;
+    if (clock_gettime(CLOCK_REALTIME, &now) != 0 ||
+        getrandom(&parting, sizeof parting, 0) != sizeof parting)
+        return SES_ERR_NO_RANDOMNESS;
+    const int64_t ms = now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
+    (void)snprintf(key, size, NOTE_PREFIX "%013" PRId64 "-%08" PRIx32, ms, parting);
+    return SES_OK;
+}
+
+static int add_note_of(struct exchange *x, const char *text)
+{
+    char key[64];
+    if (*text == '\0')
+        return answer_redirect(x, "/");
+    if (is_longer(text, NOTE_MAX_LETTERS))
+        return exchange_fail(x, MHD_HTTP_CONTENT_TOO_LARGE, "A note has at most 500 letters.");
+    int r = make_note_key(key, sizeof key);
+    if (r == SES_OK)
+        r = ses_set_text(x->session, key, text);
+    return r == SES_OK ? answer_redirect(x, "/") : r;
+}
+
+static int add_note(struct exchange *x)
+{
+    if (!visitor_name(x->session))
+        return answer_redirect(x, "/");
+    char *text = field_of(x, "text");
+    int r = text ? add_note_of(x, text) : SES_ERR_NO_MEMORY;
+    free(text);
+    return r;
+}
+
+static int delete_note(struct exchange *x)
+{
+    char *key = field_of(x, "key");
+    int r = key ? SES_OK : SES_ERR_NO_MEMORY;
+    if (key && visitor_name(x->session) && strncmp(key, NOTE_PREFIX, strlen(NOTE_PREFIX)) == 0)
+        r = ses_delete(x->session, key);
+    free(key);
+    return r == SES_OK ? answer_redirect(x, "/") : r;
+}
+
+/* ---- the table ---- */
+
+/* A session that another request of this visitor has ended, or given a new id: start over. The
+ * next request comes with the cookie that is right by then. */
+static int fail(struct exchange *x, const struct failure *failure)
+{
+    return failure->code == SES_ERR_GONE ? answer_redirect(x, "/") : view_failure(x, failure);
+}
+
+static const struct route routes[] = {
+    { "GET", "/", show_start, false, false },
+    { "GET", "/style.css", show_style, false, true },
+    { "GET", "/seed.svg", show_seed, false, true },
+    { "POST", "/login", log_in, false, false },
+    { "POST", "/logout", log_out, false, false },
+    { "POST", "/notes", add_note, false, false },
+    { "POST", "/notes/delete", delete_note, false, false },
+};
+
+const struct face pages_face = { routes, sizeof routes / sizeof routes[0], fail };

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef DEMO_VISITOR_H
+#define DEMO_VISITOR_H
+
+/* Who is at the other end. */
+
+#include "http.h"
+
+/* The name under which somebody has logged in, or NULL. */
+const char *visitor_name(ses_session *session);
+
+/* Logs in, under a new id from this moment on. What the visitor kept before stays, unless it was
+ * kept by somebody else. */
+int visitor_log_in(ses_session *session, const char *name);
+
+/* Ends the session for good. */
+int visitor_log_out(struct exchange *x);
+
+#endif
