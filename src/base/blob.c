@@ -8,13 +8,14 @@
 
 struct ses_blob {
     atomic_uint refs;
-    uint32_t len;
+    uint32_t len : 31;
+    uint32_t own : 1;
     unsigned char data[];
 };
 
 ses_blob *blob_alloc(size_t len, unsigned char **ret_bytes)
 {
-    if (len > UINT32_MAX - sizeof(ses_blob))
+    if (len > INT32_MAX)
         return NULL;
 
     ses_blob *blob = malloc(sizeof *blob + len);
@@ -22,9 +23,20 @@ ses_blob *blob_alloc(size_t len, unsigned char **ret_bytes)
         return NULL;
 
     atomic_init(&blob->refs, 1);
-    blob->len = (uint32_t)len;
+    blob->len = (uint32_t)len & INT32_MAX;
+    blob->own = false;
     *ret_bytes = blob->data;
     return blob;
+}
+
+void blob_mark_own(ses_blob *blob)
+{
+    blob->own = true;
+}
+
+bool blob_is_own(const ses_blob *blob)
+{
+    return blob->own;
 }
 
 ses_blob *ses_blob_new(struct ses_slice bytes)

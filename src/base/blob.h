@@ -12,6 +12,13 @@
  */
 ses_blob *blob_alloc(size_t len, unsigned char **ret_bytes);
 
+/*
+ * A mark that its maker may set before it is shared: the content was made by this process, by
+ * construction what it should be, and need not be checked when it comes back.
+ */
+void blob_mark_own(ses_blob *blob);
+bool blob_is_own(const ses_blob *blob);
+
 static inline void blob_unref_p(ses_blob **blob)
 {
     (void)ses_blob_unref(*blob);

@@ -9,7 +9,7 @@
  */
 enum { SHA256_BYTES = 32 };
 
-/* SHA-256 of the parts, one after the other. SES_OK, SES_ERR_NO_MEMORY. */
-int sha256(const struct ses_slice *parts, size_t count, unsigned char out[SHA256_BYTES]);
+/* SHA-256 of the parts, one after the other. */
+void sha256(const struct ses_slice *parts, size_t count, unsigned char out[SHA256_BYTES]);
 
 #endif

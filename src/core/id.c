@@ -8,12 +8,12 @@
 
 enum { ID_VERSION = 1, ID_BYTES_MAX = 1 + ID_RANDOM_MAX };
 
-static int derive_key(const struct id_format *format, const unsigned char *id, size_t len,
-                      struct ses_key *ret_key)
+static void derive_key(const struct id_format *format, const unsigned char *id, size_t len,
+                       struct ses_key *ret_key)
 {
     const unsigned char head[2] = { 1, (unsigned char)format->realm.len };
     const struct ses_slice parts[] = { { head, sizeof head }, format->realm, { id, len } };
-    return sha256(parts, 3, ret_key->bytes);
+    sha256(parts, 3, ret_key->bytes);
 }
 
 int id_make(const struct id_format *format, struct id *ret_id)
@@ -27,10 +27,7 @@ int id_make(const struct id_format *format, struct id *ret_id)
     struct id id = { 0 };
     memcpy(id.text, format->prefix.data, format->prefix.len);
     base64url_encode(bytes, len, id.text + format->prefix.len);
-    r = derive_key(format, bytes, len, &id.key);
-    if (r < 0)
-        return r;
-
+    derive_key(format, bytes, len, &id.key);
     *ret_id = id;
     return SES_OK;
 }
@@ -58,10 +55,7 @@ int id_parse(const struct id_format *format, struct ses_slice text, struct id *r
 
     struct id id = { 0 };
     memcpy(id.text, text.data, text.len);
-    int r = derive_key(format, bytes, len, &id.key);
-    if (r < 0)
-        return r;
-
+    derive_key(format, bytes, len, &id.key);
     *ret_id = id;
     return SES_OK;
 }

@@ -33,7 +33,7 @@ struct id {
     struct ses_key key;
 };
 
-/* A new one. SES_OK, SES_ERR_NO_RANDOMNESS, SES_ERR_NO_MEMORY. */
+/* A new one. SES_OK, SES_ERR_NO_RANDOMNESS. */
 int id_make(const struct id_format *format, struct id *ret_id);
 
 /* One that a client sent. SES_ERR_NOT_FOUND if it is not of our form; reads no store. Ids of any

@@ -19,7 +19,7 @@ int snapshot_from(struct ses_record *record, struct snapshot *ret_snapshot)
     record->data = NULL;
     if (record->kind != SES_KIND_SESSION)
         return SES_ERR_GONE;
-    int r = record_decode(ses_blob_bytes(snapshot.blob), &snapshot.record);
+    int r = record_open(snapshot.blob, &snapshot.record);
     if (r < 0)
         return r;
 

@@ -243,31 +243,38 @@ static int read_choice(const struct found *found, const json_t *value, struct se
     return fail_choice(s, error);
 }
 
-/* The texts of an array joined by commas, as a new JSON text; NULL if one is not a text. */
-static json_t *join(const json_t *array)
+/* The texts of an array joined by commas, as a new JSON text. SES_ERR_INVALID: one is not a text. */
+static int join(const json_t *array, json_t **ret_text)
 {
     CLEANUP(buffer_free) struct buffer out = { 0 };
     for (size_t i = 0; i < json_array_size(array); i++) {
         const char *text = json_string_value(json_array_get(array, i));
         if (!text)
-            return NULL;
+            return SES_ERR_INVALID;
         buffer_text(&out, i > 0 ? "," : "");
         buffer_text(&out, text);
     }
-    return out.failed ? NULL : json_stringn(out.len > 0 ? (const char *)out.data : "", out.len);
+    const char *joined = out.len > 0 ? (const char *)out.data : "";
+    json_t *text = out.failed ? NULL : json_stringn(joined, out.len);
+    if (!text)
+        return SES_ERR_NO_MEMORY;
+    *ret_text = text;
+    return SES_OK;
 }
 
 static int read_list(const struct found *found, json_t *object, const char *name, json_t *value,
                      struct ses_error *error)
 {
-    json_t *text = json_is_array(value) ? join(value) : json_incref(value);
-    if (!json_is_string(text)) {
-        json_decref(text);
-        return error_set(error, SES_ERR_INVALID, "\"%s\" must be an array of texts",
-                         found->setting->name);
-    }
+    json_t *text = NULL;
+    int r = json_is_string(value) ? SES_OK : SES_ERR_INVALID;
+    if (r == SES_OK)
+        text = json_incref(value);
+    else if (json_is_array(value))
+        r = join(value, &text);
+    if (r == SES_ERR_INVALID)
+        return error_set(error, r, "\"%s\" must be an array of texts", found->setting->name);
     /* The object owns the joined text from here on, as it owns all others. */
-    if (json_object_set_new_nocheck(object, name, text) != 0)
+    if (r < 0 || json_object_set_new_nocheck(object, name, text) != 0)
         return error_set(error, SES_ERR_NO_MEMORY, "%s", ses_strerror(SES_ERR_NO_MEMORY));
     write_text(found, json_string_value(text));
     return SES_OK;

@@ -101,10 +101,8 @@ static bool ops_are_complete(const struct ses_provider_ops *ops)
 
 static int ops_copy_in(struct ses_provider_ops *ret, const struct ses_provider_ops *ops)
 {
-    const size_t end_of_abi_1 = offsetof(struct ses_provider_ops, ping) + sizeof ops->ping;
+    const size_t end_of_abi_1 = offsetof(struct ses_provider_ops, ping) + sizeof ret->ping;
 
-    if (!ops)
-        return SES_ERR_INVALID;
     if (ops->size < end_of_abi_1 || ops->abi != SES_PROVIDER_ABI)
         return SES_ERR_ABI;
     int r = abi_copy_in(ret, sizeof *ret, ops, ops->size, end_of_abi_1);
@@ -124,7 +122,7 @@ static int ops_copy_in(struct ses_provider_ops *ret, const struct ses_provider_o
 int store_check_ops(const struct ses_provider_ops *ops)
 {
     struct ses_provider_ops complete;
-    return ops_copy_in(&complete, ops);
+    return ops ? ops_copy_in(&complete, ops) : SES_ERR_INVALID;
 }
 
 /* ---- life time ---- */

@@ -12,7 +12,7 @@ enum { HALF_COUNT = 0x10000, HALF_BYTES = 3, SINGLE_BYTES = 5, DOUBLE_BYTES = 9 
 /* RFC 8949, appendix D. */
 static double half_value(unsigned half)
 {
-    const int exponent = half >> 10 & 0x1f, fraction = half & 0x3ff;
+    const int exponent = (int)(half >> 10 & 0x1f), fraction = (int)(half & 0x3ff);
     double value = NAN;
     if (exponent == 0)
         value = ldexp(fraction, -24);

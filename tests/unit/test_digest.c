@@ -37,8 +37,7 @@ static bool is_right(const struct vector *v)
     unsigned char digest[SHA256_BYTES];
     char hex[2 * SHA256_BYTES + 1];
     const struct ses_slice part = { v->text, strlen(v->text) };
-    if (sha256(&part, 1, digest) != SES_OK)
-        return false;
+    sha256(&part, 1, digest);
     to_hex(digest, hex);
     return strcmp(hex, v->hex) == 0;
 }
@@ -58,7 +57,7 @@ static void a_million_letters_come_out(void **state)
     char *letters = test_malloc(1000000);
     memset(letters, 'a', 1000000);
     const struct ses_slice part = { letters, 1000000 };
-    assert_ok(sha256(&part, 1, digest));
+    sha256(&part, 1, digest);
     to_hex(digest, hex);
     assert_string_equal(hex, "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
     test_free(letters);
@@ -75,7 +74,7 @@ static void parts_are_hashed_one_after_the_other(void **state)
         const struct ses_slice parts[] = {
             { text, cut }, { NULL, 0 }, { text + cut, len - cut }, { "", 0 }
         };
-        assert_ok(sha256(parts, 4, digest));
+        sha256(parts, 4, digest);
         to_hex(digest, hex);
         assert_string_equal(hex, vectors[4].hex);
     }
@@ -86,7 +85,7 @@ static void no_part_at_all_is_the_empty_text(void **state)
     (void)state;
     unsigned char digest[SHA256_BYTES];
     char hex[2 * SHA256_BYTES + 1];
-    assert_ok(sha256(NULL, 0, digest));
+    sha256(NULL, 0, digest);
     to_hex(digest, hex);
     assert_string_equal(hex, vectors[0].hex);
 }

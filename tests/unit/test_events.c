@@ -134,7 +134,7 @@ static void the_counters_count_each_act_once(void **state)
     const struct visitor dead = visitor;
     assert_ok(ses_regenerate(session));
     scene_finish(session, &visitor);
-    ses_release(scene_visit(scene, &dead)); /* cut */
+    ses_release(scene_visit(scene, &dead));        /* cut */
     ses_release(scene_start(scene, "id=x; id=y")); /* two malformed */
     atomic_fetch_add(&scene->now_ms, 120 * 1000);
     session = scene_visit(scene, &visitor);

@@ -177,7 +177,7 @@ static void the_key_is_the_documented_hash(void **state)
     memset(bytes, 0xab, sizeof bytes);
     bytes[0] = 1;
     const struct ses_slice parts[] = { { "\1\4shop", 6 }, { bytes, sizeof bytes } };
-    assert_ok(sha256(parts, 2, digest));
+    sha256(parts, 2, digest);
     assert_memory_equal(id.key.bytes, digest, SES_KEY_BYTES);
 }
 
@@ -226,7 +226,7 @@ static void padding_and_blanks_around_an_id_are_refused(void **state)
                                          "\r\n", ".",  ";",   ",", "%3D", "\"" };
     const struct id_format format = plain_format();
     struct id id;
-    char text[ID_TEXT_MAX + 16];
+    char text[ID_TEXT_MAX + 64];
     assert_ok(id_make(&format, &id));
     for (size_t i = 0; i < sizeof tails / sizeof tails[0]; i++) {
         (void)snprintf(text, sizeof text, "%s%s", id.text, tails[i]);
@@ -354,7 +354,7 @@ static void the_prefix_is_demanded_whole_and_with_case(void **state)
     (void)state;
     const struct id_format format = format_of(32, "Shop-", "id"), none = plain_format();
     struct id made, read;
-    char text[ID_TEXT_MAX + 8];
+    char text[ID_TEXT_MAX + 64];
     assert_ok(id_make(&format, &made));
     assert_ok(parse_text(&format, made.text, &read));
     assert_refused(&format, made.text + 1, strlen(made.text) - 1);

@@ -219,9 +219,8 @@ static void after_a_minute_a_dead_id_is_as_unknown_as_any(void **state)
     atomic_store(&scene->now_ms, SCENE_START_MS + 60 * 1000);
     session = scene_visit(scene, &dead);
     assert_int_equal(scene_rejected(scene, SES_REASON_CUT), 1);
-    assert_int_equal(scene_rejected(scene, SES_REASON_UNKNOWN) +
-                         scene_rejected(scene, SES_REASON_EXPIRED),
-                     1);
+    assert_int_equal(
+        scene_rejected(scene, SES_REASON_UNKNOWN) + scene_rejected(scene, SES_REASON_EXPIRED), 1);
     assert_ok(ses_set_int(session, "n", 7));
     assert_non_null(scene_commit(session, NULL));
     ses_release(session);

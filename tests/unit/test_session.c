@@ -172,15 +172,18 @@ static void malformed_ids_cost_no_store_call(void **state)
     struct scene *scene = *state;
     char longest[300] = "id=";
     memset(longest + 3, 'A', 290);
-    const char *const cookies[] = { "id=", "id=a", "id=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
-                                    "id=../../etc/passwd", "id=\"\"", longest };
+    const char *const cookies[] = {
+        "id=",     "id=a", "id=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "id=../../etc/passwd",
+        "id=\"\"", longest
+    };
     for (size_t i = 0; i < sizeof cookies / sizeof cookies[0]; i++) {
         ses_session *session = scene_start(scene, cookies[i]);
         assert_true(is_new(session));
         scene_finish(session, NULL);
     }
-    struct ses_slice nuls = { "id=\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0",
-                              47 - 10 };
+    struct ses_slice nuls = {
+        "id=\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 47 - 10
+    };
     struct ses_request request = { .cookies = &nuls, .cookie_count = 1 };
     ses_session *session;
     assert_ok(scene_try(scene, &request, &session));
@@ -864,7 +867,8 @@ static void an_id_that_came_in_the_header_goes_back_there(void **state)
     (void)snprintf(id, sizeof id, "%s", cookie_value(visitor.cookie));
     struct ses_slice field = slice_of_text(other.cookie);
     struct ses_request request = {
-        .cookies = &field, .cookie_count = 1, .header = x_session, .header_arg = id };
+        .cookies = &field, .cookie_count = 1, .header = x_session, .header_arg = id
+    };
     assert_ok(scene_try(scene, &request, &session));
     int64_t n;
     assert_ok(ses_get_int(session, "n", &n));

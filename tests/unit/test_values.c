@@ -247,8 +247,7 @@ static void keys_that_are_not_utf8_or_of_wrong_length_are_refused(void **state)
     struct scene *scene = *state;
     ses_session *session = scene_start(scene, NULL);
     static const char *const bad[] = {
-        "",      "\xff", "a\x80", "\xc0\xaf", "\xed\xa0\x80", "\xf4\x90\x80\x80",
-        "\xe2\x82", NULL,
+        "", "\xff", "a\x80", "\xc0\xaf", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xe2\x82", NULL,
     };
     int64_t n;
     struct ses_value value;
@@ -278,7 +277,9 @@ static void text_with_a_nul_is_no_text_for_c_but_its_bytes_are_there(void **stat
     ses_session *session = scene_start(scene, NULL);
     const char *text = "kept";
     struct ses_slice bytes;
-    assert_ok(ses_set_cbor(session, "k", SLICE("\x63" "a\0b")));
+    assert_ok(ses_set_cbor(session, "k",
+                           SLICE("\x63"
+                                 "a\0b")));
     assert_int_equal(ses_type_of(session, "k"), SES_TYPE_TEXT);
     assert_code(ses_get_text(session, "k", &text), SES_ERR_WRONG_TYPE);
     assert_string_equal(text, "kept");
@@ -294,8 +295,9 @@ static void text_with_a_nul_is_no_text_for_c_but_its_bytes_are_there(void **stat
 static void doubles_keep_sign_infinity_and_nan(void **state)
 {
     struct scene *scene = *state;
-    static const double numbers[] = { 0.0, -0.0, INFINITY, -INFINITY, 5e-324, 1.7976931348623157e308,
-                                      1.0 / 3, 65504, 1e10 };
+    static const double numbers[] = { 0.0,       -0.0,   INFINITY,
+                                      -INFINITY, 5e-324, 1.7976931348623157e308,
+                                      1.0 / 3,   65504,  1e10 };
     struct visitor visitor = { "" };
     double number;
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
@@ -332,14 +334,14 @@ static void only_one_item_of_deterministic_cbor_is_taken(void **state)
         ITEM("\x80", SES_OK),
         ITEM("\xa1\x01\x02", SES_OK),
         ITEM("", SES_ERR_INVALID),
-        ITEM("\x00\x00", SES_ERR_INVALID),             /* two */
-        ITEM("\x18\x01", SES_ERR_INVALID),             /* a long head */
-        ITEM("\xf7", SES_ERR_INVALID),                 /* undefined */
-        ITEM("\xc0\x60", SES_ERR_INVALID),             /* a tag */
-        ITEM("\x9f\xff", SES_ERR_INVALID),             /* indefinite */
-        ITEM("\x81", SES_ERR_INVALID),                 /* cut off */
-        ITEM("\xa2\x02\x00\x01\x00", SES_ERR_INVALID), /* order */
-        ITEM("\x61\xff", SES_ERR_INVALID),             /* not UTF-8 */
+        ITEM("\x00\x00", SES_ERR_INVALID),                 /* two */
+        ITEM("\x18\x01", SES_ERR_INVALID),                 /* a long head */
+        ITEM("\xf7", SES_ERR_INVALID),                     /* undefined */
+        ITEM("\xc0\x60", SES_ERR_INVALID),                 /* a tag */
+        ITEM("\x9f\xff", SES_ERR_INVALID),                 /* indefinite */
+        ITEM("\x81", SES_ERR_INVALID),                     /* cut off */
+        ITEM("\xa2\x02\x00\x01\x00", SES_ERR_INVALID),     /* order */
+        ITEM("\x61\xff", SES_ERR_INVALID),                 /* not UTF-8 */
         ITEM("\xfb\x3f\xf0\0\0\0\0\0\0", SES_ERR_INVALID), /* 1.0 fits in 16 bits */
         ITEM("\x1b\x80\0\0\0\0\0\0\0", SES_ERR_INVALID),   /* over int64 */
 #undef ITEM
@@ -485,7 +487,8 @@ static void what_was_handed_out_stays_until_release(void **state)
     assert_string_equal(text[2], "second");
     assert_string_equal(text[3], "third");
     assert_true(slice_equal(bytes, SLICE("bytes")));
-    assert_true(slice_equal(item, SLICE("\x45" "bytes")));
+    assert_true(slice_equal(item, SLICE("\x45"
+                                        "bytes")));
     assert_true(slice_equal(taken.bytes, SLICE("taken")));
     ses_release(session);
 }
