@@ -4,13 +4,16 @@
  *
  *   ProviderConfig  none
  *   settings        maxSessions, maxBytes (0: no limit), whenFull: "refuse" or "evict"
- *   layout          64 shards of one lock each, chosen by the key; see shard.h. The bytes of a
- * record are a counted blob that readers share: nothing is copied atomic save     the shard's lock
- * is held from the look at the version to the change expiry          gc(), which looks at what is
- * due only; see wheel.h loses           everything when the process ends owners          user
- * groups of one lock each; see users.h. hold.h has the order of locks
+ *   layout          64 shards of one lock each, chosen by the key; see shard.h. The bytes of a record
+ *                   are a counted blob that readers share: nothing is copied
+ *   atomic save     the shard's lock is held from the look at the version to the change
+ *   expiry          gc(), which looks at what is due only; see wheel.h
+ *   loses           everything when the process ends
+ *   owners          user groups of one lock each; see users.h. hold.h has the order of locks
+ *   fork            the child goes on with a store of its own; see fork.h
  */
 
+#include "memory/fork.h"
 #include "memory/state.h"
 
 #include <stdlib.h>
@@ -40,12 +43,14 @@ static int memory_open(void *self, ses_provider_host *host, const char *config)
     }
     for (uint32_t s = 0; s < SHARDS; s++)
         shard_init(&memory->shards[s], &memory->room, evicts ? &memory->stamps : NULL);
+    fork_watch(memory);
     return SES_OK;
 }
 
 static void memory_close(void *self)
 {
     struct memory *memory = self;
+    fork_forget(memory);
     for (uint32_t s = 0; memory->shards && s < SHARDS; s++)
         shard_free(&memory->shards[s]);
     free(memory->shards);

@@ -88,22 +88,24 @@ static uint32_t vacant_chunk(struct pool *pool)
     return c;
 }
 
+/* What it has got stays with the chunk when the rest is not to be had, for the next time. */
+static bool fill_chunk(struct pool *pool, uint32_t c)
+{
+    struct use **uses = &pool->chunks[c].uses;
+    struct entry **entries = &pool->entries[c];
+    if (pool->tells_use && !*uses)
+        *uses = calloc(CHUNK_ENTRIES, sizeof **uses);
+    if (!*entries)
+        *entries = aligned_alloc(sizeof **entries, CHUNK_ENTRIES * sizeof **entries);
+    return *entries && (*uses || !pool->tells_use);
+}
+
 static bool add_chunk(struct pool *pool)
 {
     const uint32_t c = vacant_chunk(pool);
-    if (c == NO_CHUNK)
+    if (c == NO_CHUNK || !fill_chunk(pool, c))
         return false;
-
-    struct entry *entries = aligned_alloc(sizeof *entries, CHUNK_ENTRIES * sizeof *entries);
-    struct use *uses = pool->tells_use ? calloc(CHUNK_ENTRIES, sizeof *uses) : NULL;
-    if (!entries || (pool->tells_use && !uses)) {
-        free(entries);
-        free(uses);
-        return false;
-    }
     pool->vacant = pool->chunks[c].next_room;
-    pool->entries[c] = entries;
-    pool->chunks[c].uses = uses;
     add_room(pool, c);
     return true;
 }

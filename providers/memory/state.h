@@ -25,6 +25,7 @@ struct memory {
     struct collector_turn turn;
     struct room room;
     atomic_uint_fast64_t stamps;
+    struct memory *next_store; /* fork.c */
 };
 
 static inline struct shard *memory_shard(struct memory *memory, const struct ses_key *key)

@@ -172,14 +172,14 @@ int users_keys(struct users *users, const struct ses_key *key_of_user, struct se
     HOLD(&group->mutex);
 
     const struct user *user = users_find(group, key_of_user);
-    struct ses_key *keys = user ? malloc(user->count * sizeof *keys) : NULL;
-    if (user && !keys)
+    *ret_keys = NULL;
+    *ret_count = 0;
+    if (!user)
+        return SES_OK;
+    *ret_keys = malloc(user->count * sizeof **ret_keys);
+    if (!*ret_keys)
         return SES_ERR_NO_MEMORY;
-
-    uint32_t count = 0;
-    for (const struct member *m = user ? user->members : NULL; m; m = m->next)
-        keys[count++] = m->key;
-    *ret_keys = keys;
-    *ret_count = count;
+    for (const struct member *m = user->members; m; m = m->next)
+        (*ret_keys)[(*ret_count)++] = m->key;
     return SES_OK;
 }

@@ -1,0 +1,103 @@
+#!/usr/bin/python3
+"""What the documentation promises: its programs compile and run, its manual names every key."""
+import os
+import pathlib
+import re
+import subprocess
+import tempfile
+import unittest
+
+TOP = pathlib.Path(__file__).resolve().parents[2]
+LIBRARY = pathlib.Path(os.environ["SESAME_LIBRARY"]).resolve().parent
+SERVER = "MHD_start_daemon"  # a program with it serves until it is stopped: compiled only
+
+
+def run(*command, **options):
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, **options)
+
+
+def setting_names(source):
+    """The names in a table of struct ses_setting, in whichever of its two ways of writing."""
+    text = (TOP / source).read_text()
+    return set(re.findall(r'(?:BOOL|INT|TEXT|CHOICE)\("(\w+)"|\.name = "(\w+)",\s*\.type', text))
+
+
+class Guide(unittest.TestCase):
+    def programs(self):
+        for page in sorted((TOP / "docs/guide").glob("*.md")):
+            blocks = re.findall(r"```c\n(.*?)```", page.read_text(), re.S)
+            self.assertTrue(blocks, page)
+            yield from ((page.name, number, text) for number, text in enumerate(blocks, 1))
+
+    def test_each_program_of_the_guide_compiles_and_runs(self):
+        with tempfile.TemporaryDirectory() as folder:
+            for page, number, text in self.programs():
+                with self.subTest(page=page, number=number):
+                    source = pathlib.Path(folder, "program.c")
+                    source.write_text(text)
+                    built = run("cc", "-std=gnu11", "-Wall", "-Wextra", "-Werror", "-o",
+                                f"{folder}/program", source, f"-I{TOP}/include", f"-L{LIBRARY}",
+                                f"-Wl,-rpath,{LIBRARY}", "-lsesame", "-lmicrohttpd")
+                    self.assertEqual(built.returncode, 0, built.stderr)
+                    if SERVER not in text:
+                        ran = run(f"{folder}/program")
+                        self.assertEqual(ran.returncode, 0, ran.stderr)
+
+
+class Manual(unittest.TestCase):
+    def keys(self):
+        names = {a or b for source in ("src/core/config.c", "providers/memory/memory.c")
+                 for a, b in setting_names(source)}
+        self.assertGreater(len(names), 30)
+        return names
+
+    def check_page(self, page):
+        text = (TOP / page).read_text().replace("\\", "")
+        missing = sorted(name for name in self.keys() if not re.search(rf"[`*]{name}[`*]", text))
+        self.assertEqual(missing, [])
+
+    def test_the_configuration_page_has_every_key(self):
+        self.check_page("docs/configuration.md")
+
+    def test_the_configuration_manual_has_every_key(self):
+        self.check_page("docs/man/sesame-config.5.scd")
+
+    def test_the_manual_pages_are_well_formed(self):
+        for page in sorted((TOP / "docs/man").glob("*.scd")):
+            with self.subTest(page=page.name):
+                made = run("scdoc", input=page.read_text())
+                self.assertEqual(made.returncode, 0, made.stderr)
+                self.assertIn(".TH", made.stdout)
+
+
+class Reference(unittest.TestCase):
+    def doxygen(self, tree, output):
+        settings = (TOP / "docs/Doxyfile").read_text() + f"OUTPUT_DIRECTORY = {output}\n"
+        return run("doxygen", "-", input=settings, cwd=tree)
+
+    def test_every_public_symbol_is_documented(self):
+        with tempfile.TemporaryDirectory() as output:
+            made = self.doxygen(TOP, output)
+            self.assertEqual(made.returncode, 0, made.stderr)
+
+    def test_an_undocumented_symbol_would_be_found(self):
+        with tempfile.TemporaryDirectory() as folder:
+            header = pathlib.Path(folder, "include/sesame/common.h")
+            header.parent.mkdir(parents=True)
+            header.write_text("/** @file */\nint undocumented(void);\n")
+            made = self.doxygen(folder, folder)
+            self.assertNotEqual(made.returncode, 0)
+            self.assertIn("undocumented", made.stderr)
+
+
+class Links(unittest.TestCase):
+    def test_every_link_within_the_documentation_leads_somewhere(self):
+        pages = [*TOP.glob("*.md"), *(TOP / "docs").rglob("*.md")]
+        for page in pages:
+            for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text()):
+                with self.subTest(page=page.name, target=target):
+                    self.assertTrue((page.parent / target).exists())
+
+
+if __name__ == "__main__":
+    unittest.main()
