@@ -90,6 +90,16 @@ class Reference(unittest.TestCase):
             self.assertIn("undocumented", made.stderr)
 
 
+class Security(unittest.TestCase):
+    def test_every_test_that_the_security_page_names_exists(self):
+        page = (TOP / "docs/security.md").read_text()
+        named = set(re.findall(r"`([a-z0-9]+(?:_[a-z0-9]+){2,})`", page))
+        self.assertGreater(len(named), 80)
+        sources = "".join(p.read_text() for p in (TOP / "tests").rglob("*.c"))
+        defined = set(re.findall(r"^static void (\w+)\(void \*\*", sources, re.M))
+        self.assertEqual(sorted(named - defined), [])
+
+
 class Links(unittest.TestCase):
     def test_every_link_within_the_documentation_leads_somewhere(self):
         pages = [*TOP.glob("*.md"), *(TOP / "docs").rglob("*.md")]

@@ -511,7 +511,7 @@ static void damaged_items_are_accepted_only_if_libcbor_writes_them_so(void **sta
     unsigned accepted = 0;
     random_state = 4;
     odds_of_flaw = 0;
-    for (unsigned i = 0; i < 5 * ROUNDS; i++) {
+    for (unsigned i = 0; i < 2 * ROUNDS; i++) {
         CLEANUP(cbor_decref) cbor_item_t *item = i % 2 ? make_map(3) : make_item(3);
         CLEANUP(buffer_free) struct buffer bytes = serialize(item);
         damage(&bytes);
@@ -524,7 +524,7 @@ static void damaged_items_are_accepted_only_if_libcbor_writes_them_so(void **sta
         assert_int_equal(cbor_valid(buffer_slice(&bytes)), expected);
         accepted += expected;
     }
-    assert_in_range(accepted, ROUNDS / 4, 4 * ROUNDS);
+    assert_in_range(accepted, ROUNDS / 4, 3 * ROUNDS / 2);
 }
 
 int main(void)

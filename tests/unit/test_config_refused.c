@@ -340,7 +340,7 @@ static void json_that_nests_too_deep_is_refused(void **state)
     enum { DEPTH = 100000 };
     struct config config;
     struct ses_error error;
-    char *text = test_malloc(5 * DEPTH + 1);
+    char *text = malloc(5 * DEPTH + 1);
     for (size_t i = 0; i < DEPTH; i++)
         memcpy(text + 5 * i, "{\"a\":", 5);
     text[5 * DEPTH] = '\0';
@@ -348,7 +348,7 @@ static void json_that_nests_too_deep_is_refused(void **state)
     assert_memory_equal(error.message, NOT_JSON "maximum parsing depth reached",
                         sizeof NOT_JSON "maximum parsing depth reached" - 1);
     config_free(&config);
-    test_free(text);
+    free(text);
 }
 
 static void an_error_of_syntax_quotes_no_password(void **state)

@@ -18,7 +18,7 @@ static void collect(const struct ses_slice *fields, size_t count, struct ses_sli
     struct ses_slice tight[FIELDS_MAX];
     assert_true(count <= FIELDS_MAX);
     for (size_t i = 0; i < count; i++) {
-        char *copy = test_malloc(fields[i].len ? fields[i].len : 1);
+        char *copy = malloc(fields[i].len ? fields[i].len : 1);
         if (fields[i].len > 0)
             memcpy(copy, fields[i].data, fields[i].len);
         tight[i] = (struct ses_slice){ copy, fields[i].len };
@@ -32,7 +32,7 @@ static void collect(const struct ses_slice *fields, size_t count, struct ses_sli
     }
     assert_false(cookie_next(&scan, name, &value)); /* the end stays the end */
     for (size_t i = 0; i < count; i++)
-        test_free((void *)(uintptr_t)tight[i].data);
+        free((void *)(uintptr_t)tight[i].data);
 }
 
 static void assert_values_of(const struct ses_slice *fields, size_t count, struct ses_slice name,
@@ -192,7 +192,7 @@ static size_t found_behind(size_t filler)
 {
     static const char tail[] = ";id=1";
     const size_t len = filler + sizeof tail - 1;
-    char *field = test_malloc(len);
+    char *field = malloc(len);
     memset(field, 'x', filler);
     memcpy(field + filler, tail, sizeof tail - 1);
     const struct ses_slice slice = { field, len };
@@ -202,7 +202,7 @@ static size_t found_behind(size_t filler)
     while (cookie_next(&scan, SLICE("id"), &value))
         found++;
     assert_false(cookie_next(&scan, SLICE("id"), &value));
-    test_free(field);
+    free(field);
     return found;
 }
 
@@ -221,7 +221,7 @@ static void what_stands_beyond_the_budget_is_not_read(void **state)
 static void the_budget_is_one_for_all_fields(void **state)
 {
     (void)state;
-    char *field = test_malloc(COOKIE_SCAN_MAX / 2);
+    char *field = malloc(COOKIE_SCAN_MAX / 2);
     memset(field, 'x', COOKIE_SCAN_MAX / 2);
     const struct ses_slice fields[] = { SLICE("id=1"),
                                         { field, COOKIE_SCAN_MAX / 2 },
@@ -229,20 +229,20 @@ static void the_budget_is_one_for_all_fields(void **state)
                                         { field, COOKIE_SCAN_MAX / 2 },
                                         SLICE("id=3") };
     assert_values_of(fields, 5, SLICE("id"), SLICE("[1][2]"));
-    test_free(field);
+    free(field);
 }
 
 static void many_empty_pairs_end_at_the_budget(void **state)
 {
     (void)state;
-    char *field = test_malloc(COOKIE_SCAN_MAX + 5);
+    char *field = malloc(COOKIE_SCAN_MAX + 5);
     memset(field, ';', COOKIE_SCAN_MAX);
     memcpy(field + COOKIE_SCAN_MAX, "id=1;", 5);
     const struct ses_slice whole = { field, COOKIE_SCAN_MAX + 5 };
     assert_values_of(&whole, 1, SLICE("id"), SLICE(""));
     const struct ses_slice less = { field + 5, COOKIE_SCAN_MAX };
     assert_values_of(&less, 1, SLICE("id"), SLICE("[1]"));
-    test_free(field);
+    free(field);
 }
 
 int main(void)

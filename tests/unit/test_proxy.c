@@ -433,6 +433,8 @@ static void the_last_entry_of_the_last_field_is_the_scheme(void **state)
         { PROTO("\"https\""), false },
         { PROTO("wss"), false },
         { PROTO("https;"), false },
+        { PROTO("http,http,https"), true },
+        { PROTO("https,http,http"), false },
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct headers headers = cases[i].headers;

@@ -38,7 +38,7 @@ static struct ses_cookie plain_cookie(void)
     };
 }
 
-/* The field; NULL if it was refused, and then nothing was written. From test_malloc(). */
+/* The field; NULL if it was refused, and then nothing was written. From malloc(). */
 static char *written(const struct ses_cookie *cookie, int64_t at_ms)
 {
     CLEANUP(buffer_free) struct buffer out = { 0 };
@@ -50,7 +50,7 @@ static char *written(const struct ses_cookie *cookie, int64_t at_ms)
     }
     assert_ok(r);
     assert_null(cookie_fault(cookie));
-    char *copy = test_malloc(out.len);
+    char *copy = malloc(out.len);
     memcpy(copy, out.data, out.len);
     assert_int_equal(strlen(copy) + 1, out.len);
     return copy;
@@ -61,7 +61,7 @@ static void assert_written(const struct ses_cookie *cookie, const char *expected
     char *field = written(cookie, now_ms);
     assert_non_null(field);
     assert_string_equal(field, expected);
-    test_free(field);
+    free(field);
 }
 
 static void assert_refused(const struct ses_cookie *cookie)
@@ -114,7 +114,7 @@ static bool survives(const struct ses_cookie *cookie)
     if (!field)
         return false;
     assert_comes_back(field, cookie, now_ms);
-    test_free(field);
+    free(field);
     return true;
 }
 
@@ -407,7 +407,7 @@ static void assert_expires(int64_t at_ms, const char *date)
     char *field = written(&cookie, at_ms);
     assert_non_null(field);
     assert_string_equal(field, expected);
-    test_free(field);
+    free(field);
 }
 
 static void dates_are_right(void **state)
@@ -454,7 +454,7 @@ static void the_date_of_every_day_of_eighty_years_comes_back(void **state)
         char *field = written(&cookie, at_ms);
         assert_non_null(field);
         assert_comes_back(field, &cookie, at_ms);
-        test_free(field);
+        free(field);
     }
 }
 
@@ -462,7 +462,7 @@ static void the_date_of_every_day_of_eighty_years_comes_back(void **state)
 
 static char *letters(char first, size_t len)
 {
-    char *text = test_malloc(len + 1);
+    char *text = malloc(len + 1);
     memset(text, 'a', len);
     text[0] = first;
     text[len] = '\0';
@@ -480,8 +480,8 @@ static void name_and_value_are_4096_bytes_at_most(void **state)
             cookie.name = name;
             cookie.value = value;
             assert_int_equal(survives(&cookie), over == 0);
-            test_free(name);
-            test_free(value);
+            free(name);
+            free(value);
         }
     }
     char *name = letters('n', 4097);
@@ -489,7 +489,7 @@ static void name_and_value_are_4096_bytes_at_most(void **state)
     cookie.name = name;
     cookie.value = "";
     assert_refused(&cookie);
-    test_free(name);
+    free(name);
 }
 
 static void an_attribute_is_1024_bytes_at_most(void **state)
@@ -503,8 +503,8 @@ static void an_attribute_is_1024_bytes_at_most(void **state)
         cookie = plain_cookie();
         cookie.domain = domain;
         assert_int_equal(survives(&cookie), over == 0);
-        test_free(path);
-        test_free(domain);
+        free(path);
+        free(domain);
     }
 }
 
@@ -516,12 +516,12 @@ static void a_full_buffer_is_told(void **state)
     char *whole = written(&cookie, now_ms);
     const size_t needed = strlen(whole) + 1;
     for (size_t cap = 0; cap <= needed; cap++) {
-        char *storage = test_malloc(cap ? cap : 1);
+        char *storage = malloc(cap ? cap : 1);
         struct buffer out = buffer_fixed(storage, cap);
         assert_code(cookie_write(&out, &cookie, now_ms), cap < needed ? SES_ERR_NO_MEMORY : SES_OK);
-        test_free(storage);
+        free(storage);
     }
-    test_free(whole);
+    free(whole);
 }
 
 static void every_fault_is_one_short_line(void **state)

@@ -49,7 +49,7 @@ struct ses_civetweb_request {
 
 /* ---- for this header only: names that end in an underscore ---- */
 
-/** Serves ses_request.header: the @p nth field from the last. CivetWeb keeps #MG_MAX_HEADERS
+/** Serves ses_request.header: the @p nth field from the last. CivetWeb keeps MG_MAX_HEADERS
  *  fields and drops the rest unseen. What a trusted proxy added comes last, so of a request
  *  that may have been cut nothing is told: a client could fake it by sending many fields. */
 static inline const char *ses_civetweb_header_(void *connection, const char *name, size_t nth)

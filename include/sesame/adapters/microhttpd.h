@@ -34,6 +34,10 @@
  * the first call works, but costs the connection: it is closed, and every request opens a new one.
  * So answer in the last call, and start the session there, too: it is then as new as it can be.
  *
+ * Cookies are read from the fields as they came, so odd ones of others hide none of ours; but
+ * libmicrohttpd 0.9.75 answers 431 by itself, before any handler, to a field whose last value is a
+ * single quotation mark (`x="`).
+ *
  * All functions are called from the handler, in its thread. examples/minimal_microhttpd.c is a
  * complete program.
  */
