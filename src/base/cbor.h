@@ -54,7 +54,8 @@ struct cbor_reader cbor_reader_of(struct ses_slice input);
  * by itself: not the keys of maps (their order and type), nor depth. */
 struct cbor_item cbor_next(struct cbor_reader *r);
 
-/* The same for an item that must be of one type: anything else fails the reader, and reads as zero. */
+/* The same for an item that must be of one type: anything else fails the reader, and reads as zero.
+ */
 int64_t cbor_next_int(struct cbor_reader *r);
 struct ses_slice cbor_next_text(struct cbor_reader *r);
 struct ses_slice cbor_next_bytes(struct cbor_reader *r);
@@ -65,8 +66,12 @@ uint64_t cbor_next_array(struct cbor_reader *r);
  * Returns its bytes. */
 struct ses_slice cbor_skip(struct cbor_reader *r);
 
-/* Passes over one whole item that cbor_skip() has accepted before: finds its end, checks bounds only. */
+/* Passes over one whole item that cbor_skip() has accepted before: finds its end, checks bounds
+ * only. */
 struct ses_slice cbor_skip_trusted(struct cbor_reader *r);
+
+/* Decodes an item that was accepted before, or its head; CBOR_NONE for no bytes. */
+struct cbor_item cbor_item_trusted(struct ses_slice item);
 
 /* Everything was read, and nothing failed. */
 bool cbor_at_end(const struct cbor_reader *r);

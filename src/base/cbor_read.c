@@ -4,6 +4,7 @@
 #include "base/cbor_wire.h"
 #include "base/slice.h"
 
+#include <endian.h>
 #include <string.h>
 
 /*
@@ -24,6 +25,24 @@ static inline size_t bytes_between(const unsigned char *at, const unsigned char 
 
 /* ---- heads ---- */
 
+static inline uint64_t big_endian(const unsigned char *at, size_t width)
+{
+    uint64_t wide;
+    uint32_t half;
+    switch (width) {
+    case 1:
+        return *at;
+    case 2:
+        return (uint64_t)at[0] << 8 | at[1];
+    case 4:
+        memcpy(&half, at, sizeof half);
+        return be32toh(half);
+    default:
+        memcpy(&wide, at, sizeof wide);
+        return be64toh(wide);
+    }
+}
+
 /* Only its own bytes are checked: it may be longer than necessary, and of any kind. */
 static inline const unsigned char *pass_head(const unsigned char *at, const unsigned char *end,
                                              struct head *ret_head)
@@ -40,9 +59,8 @@ static inline const unsigned char *pass_head(const unsigned char *at, const unsi
         const size_t width = (size_t)1 << (info - INFO_ONE_BYTE);
         if (bytes_between(at, end) < width)
             return NULL;
-        argument = 0;
-        for (const unsigned char *stop = at + width; at < stop; at++)
-            argument = argument << 8 | *at;
+        argument = big_endian(at, width);
+        at += width;
     }
     *ret_head = (struct head){ major, info, argument };
     return at;
@@ -166,38 +184,65 @@ struct cbor_item cbor_next(struct cbor_reader *r)
     return item_of(h, rest);
 }
 
-static struct cbor_item next_of_type(struct cbor_reader *r, enum cbor_type type)
+/* The next head with its content; false, and the reader fails, when there is none. Not by way of a
+ * struct cbor_item: the typed functions below are most of what reading a record costs. */
+static inline bool take_head(struct cbor_reader *r, struct head *ret_head)
 {
-    const struct cbor_item item = cbor_next(r);
-    if (item.type == type)
-        return item;
-    r->failed = true;
-    return (struct cbor_item){ .type = CBOR_NONE };
+    const unsigned char *rest = r->failed ? NULL : pass_item(r->at, r->end, ret_head);
+    if (!rest) {
+        r->failed = true;
+        return false;
+    }
+    r->at = rest;
+    return true;
+}
+
+/* The same of one major type. */
+static inline bool take(struct cbor_reader *r, unsigned major, struct head *ret_head)
+{
+    r->failed = !take_head(r, ret_head) || ret_head->major != major;
+    return !r->failed;
 }
 
 int64_t cbor_next_int(struct cbor_reader *r)
 {
-    return next_of_type(r, CBOR_INT).integer;
+    struct head h;
+    if (!take_head(r, &h))
+        return 0;
+    if (h.major == MAJOR_UNSIGNED)
+        return (int64_t)h.argument;
+    if (h.major == MAJOR_NEGATIVE)
+        return -1 - (int64_t)h.argument;
+    r->failed = true;
+    return 0;
+}
+
+static inline struct ses_slice next_string(struct cbor_reader *r, unsigned major)
+{
+    struct head h;
+    return take(r, major, &h) ? slice_between(r->at - h.argument, r->at) : (struct ses_slice){ 0 };
 }
 
 struct ses_slice cbor_next_text(struct cbor_reader *r)
 {
-    return next_of_type(r, CBOR_TEXT).bytes;
+    return next_string(r, MAJOR_TEXT);
 }
 
 struct ses_slice cbor_next_bytes(struct cbor_reader *r)
 {
-    return next_of_type(r, CBOR_BYTES).bytes;
+    return next_string(r, MAJOR_BYTES);
 }
 
 uint64_t cbor_next_map(struct cbor_reader *r)
 {
-    return next_of_type(r, CBOR_MAP).count;
+    struct head h;
+    return take(r, MAJOR_MAP, &h) ? h.argument : 0;
 }
 
 uint64_t cbor_next_array(struct cbor_reader *r)
 {
-    return next_of_type(r, CBOR_ARRAY).count;
+    struct head h;
+    return take(r, MAJOR_ARRAY, &h) ? h.argument : 0;
 }
 
 /* ---- whole items ---- */
@@ -291,6 +336,18 @@ static const unsigned char *pass_trusted(const unsigned char *at, const unsigned
         items += inner_items(h);
     }
     return at;
+}
+
+struct cbor_item cbor_item_trusted(struct ses_slice item)
+{
+    const unsigned char *at = item.data;
+    struct head h;
+    if (item.len == 0)
+        return (struct cbor_item){ .type = CBOR_NONE };
+    at = pass_head(at, at + item.len, &h);
+    if (!at || content_bytes(h) > item.len)
+        return (struct cbor_item){ .type = CBOR_NONE };
+    return item_of(h, at + content_bytes(h));
 }
 
 struct ses_slice cbor_skip_trusted(struct cbor_reader *r)

@@ -34,7 +34,7 @@ static struct ses_slice bytes_between(const unsigned char *start, const struct c
     return slice_between(start, r->at);
 }
 
-static void read_member(struct cbor_reader *r, int64_t number, struct record_header *h)
+static void read_member(struct cbor_reader *r, int number, struct record_header *h)
 {
     switch (number) {
     case MEMBER_FORMAT:
@@ -93,24 +93,20 @@ static void skip_members(struct cbor_reader *r, uint64_t count, struct ses_slice
     }
 }
 
-/* Known members come first, since integers are encoded in the order of their size. */
+/* Known members come first, since integers are encoded in the order of their size; the key of one is a
+ * single byte, its number. */
 static void read_header(struct cbor_reader *r, struct record_header *h)
 {
     uint64_t left = cbor_next_map(r);
-    int64_t before = -1;
+    int before = -1;
     struct ses_slice last_key = { 0 };
-    for (; left > 0 && !r->failed; left--) {
-        const unsigned char *start = r->at;
-        const struct cbor_item key = cbor_next(r);
-        const bool known = key.type == CBOR_INT && key.integer >= 0 && key.integer < MEMBER_COUNT;
-        if (!known) {
-            r->at = start;
-            break;
-        }
-        r->failed |= key.integer <= before || (before < 0 && key.integer != MEMBER_FORMAT);
-        before = key.integer;
-        last_key = bytes_between(start, r);
-        read_member(r, key.integer, h);
+    for (; left > 0 && !r->failed && r->at < r->end && *r->at < MEMBER_COUNT; left--) {
+        const int number = *r->at;
+        r->failed |= number <= before || (before < 0 && number != MEMBER_FORMAT);
+        before = number;
+        last_key = (struct ses_slice){ r->at, 1 };
+        r->at++;
+        read_member(r, number, h);
     }
     const unsigned char *unknown = r->at;
     h->unknown_count = left;
@@ -255,11 +251,12 @@ bool record_next(struct ses_slice *pairs, struct pair *ret_pair)
 
 bool record_find(const struct record *record, struct ses_slice key, struct ses_slice *ret_value)
 {
-    struct ses_slice pairs = record->pairs;
-    struct pair pair;
-    while (record_next(&pairs, &pair)) {
-        if (slice_equal(pair.key, key)) {
-            *ret_value = pair.value;
+    struct cbor_reader r = cbor_reader_of(record->pairs);
+    while (r.at < r.end && !r.failed) {
+        const bool found = slice_equal(cbor_skip_trusted(&r), key);
+        const struct ses_slice value = cbor_skip_trusted(&r);
+        if (found) {
+            *ret_value = value;
             return true;
         }
     }

@@ -7,8 +7,7 @@
 
 struct ses_value value_decode(struct ses_slice item)
 {
-    struct cbor_reader r = cbor_reader_of(item);
-    const struct cbor_item head = cbor_next(&r);
+    const struct cbor_item head = cbor_item_trusted(item);
     switch (head.type) {
     case CBOR_NONE:
         return (struct ses_value){ .type = SES_TYPE_ABSENT };
