@@ -41,13 +41,12 @@ const struct ses_provider_ops *registry_find(const char *name)
 
 void registry_names(char *out, size_t size)
 {
-    struct buffer names = buffer_fixed(out, size);
+    memset(out, 0, size);
+    struct buffer names = buffer_fixed(out, size - 1); /* the last NUL stays */
     for (size_t i = 0; registered_at(i); i++) {
         buffer_text(&names, i > 0 ? ", " : "");
         buffer_text(&names, registered_at(i)->name);
     }
-    buffer_byte(&names, '\0');
-    out[size - 1] = '\0';
 }
 
 int ses_provider_register(const struct ses_provider_ops *ops)

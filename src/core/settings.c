@@ -8,7 +8,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-enum { SETTINGS_MAX = 64, NAME_MAX_BYTES = 64 };
+enum { SETTINGS_MAX = 128, NAME_MAX_BYTES = 64 };
 
 /* What has been given so far: one bit per setting of each table. */
 struct reading {
