@@ -7,6 +7,8 @@
 /* Ids of 256 random bits do not repeat; if they do three times, the source is broken (T-31). */
 enum { CREATE_TRIES = 3 };
 
+enum { CLOCK_SKEW_MS = 60 * 1000 };
+
 /* ---- a session that is not stored yet ---- */
 
 /* @p handle lives as long as the header is used. */
@@ -135,10 +137,20 @@ static void slide_cookie(ses_session *session)
     session->cookie_expires_ms = expires_ms;
 }
 
+/* The policy was made stricter since the expiry was stored, which a touch cannot move back. More than the
+ * clocks of two machines may differ by, or each use would be a write. */
+static bool outlives_policy(const ses_session *session)
+{
+    const int64_t due = session_next_expiry(session->manager, &session->snapshot.record.header,
+                                            manager_now_ms(session->manager));
+    return session->snapshot.expires_ms - due > CLOCK_SKEW_MS;
+}
+
 static int commit_stored(ses_session *session)
 {
     const struct snapshot before = session->snapshot; /* compared, not owned */
-    int r = overlay_empty(&session->overlay) ? SES_OK : save_changes(session);
+    const bool changed = !overlay_empty(&session->overlay) || outlives_policy(session);
+    int r = changed ? save_changes(session) : SES_OK;
     if (r == SES_OK)
         r = touch(session, &before);
     if (r == SES_OK)

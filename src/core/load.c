@@ -79,11 +79,9 @@ static int reject(ses_manager *manager, const struct id *id, const char *peer,
     return SES_ERR_NOT_FOUND;
 }
 
-/* Past its absolute limit: the record goes, too. Should that fail, the next load says the same. */
-static int expire(ses_manager *manager, const struct id *id, const char *peer, int64_t now_ms,
+static int expire(ses_manager *manager, const struct id *id, const char *peer,
                   enum ses_reason *ret_reason)
 {
-    (void)store_destroy(manager->store, &id->key, now_ms);
     const struct happening expired = {
         .type = SES_EVENT_EXPIRED,
         .key = &id->key,
@@ -93,25 +91,46 @@ static int expire(ses_manager *manager, const struct id *id, const char *peer, i
     return reject(manager, id, peer, SES_REASON_EXPIRED, ret_reason);
 }
 
+/* What gc has not come to yet, as a provider may hand it over. Only a session is told from what never was:
+ * of a marker that ran out nothing is left to say. */
+static bool ran_out(const struct ses_record *record, int64_t now_ms)
+{
+    return now_ms >= record->expires_ms && record->kind != SES_KIND_SESSION;
+}
+
+static int load(ses_manager *manager, const struct id *id, int64_t now_ms,
+                struct snapshot *ret_snapshot)
+{
+    struct ses_record record = { 0 };
+    int r = store_load(manager->store, &id->key, now_ms, &record);
+    if (r < 0)
+        return r;
+    if (ran_out(&record, now_ms)) {
+        (void)ses_blob_unref(record.data);
+        return SES_ERR_NOT_FOUND;
+    }
+    return snapshot_from(&record, ret_snapshot);
+}
+
 int session_lookup(ses_manager *manager, const struct id *id, const char *peer,
                    struct snapshot *ret_snapshot, enum ses_reason *ret_reason)
 {
     const int64_t now_ms = manager_now_ms(manager);
-    struct ses_record record = { 0 };
-    struct snapshot snapshot = { 0 };
-    int r = store_load(manager->store, &id->key, now_ms, &record);
-    if (r == SES_OK)
-        r = snapshot_from(&record, &snapshot);
+    CLEANUP(snapshot_drop) struct snapshot snapshot = { 0 };
+    int r = load(manager, id, now_ms, &snapshot);
     if (r == SES_ERR_NOT_FOUND || r == SES_ERR_GONE || r == SES_ERR_CORRUPT)
         return reject(manager, id, peer, reason_of(r), ret_reason);
     if (r < 0)
         return r;
 
-    if (now_ms >= snapshot.expires_ms ||
-        session_past_limits(manager, &snapshot.record.header, now_ms)) {
-        snapshot_drop(&snapshot);
-        return expire(manager, id, peer, now_ms, ret_reason);
+    if (session_past_limits(manager, &snapshot.record.header, now_ms)) {
+        /* Should this fail, the next load says the same. */
+        (void)store_destroy(manager->store, &id->key, now_ms);
+        return expire(manager, id, peer, ret_reason);
     }
+    if (now_ms >= snapshot.expires_ms) /* left to gc: another machine's clock may see it alive */
+        return expire(manager, id, peer, ret_reason);
     *ret_snapshot = snapshot;
+    snapshot.blob = NULL;
     return SES_OK;
 }

@@ -151,6 +151,18 @@ static void end(ses_session *session)
     overlay_clear(&session->overlay);
 }
 
+/* A log-in in another request has given the session a new id, and the visitor's browser its cookie:
+ * this late request is not to take that away. If the store cannot tell, the end comes first. */
+static bool was_replaced(const ses_session *session)
+{
+    ses_manager *manager = session->manager;
+    struct ses_record record;
+    if (store_load(manager->store, &session->id.key, manager_now_ms(manager), &record) != SES_OK)
+        return false;
+    (void)ses_blob_unref(record.data);
+    return record.kind != SES_KIND_SESSION;
+}
+
 int ses_destroy(ses_session *session)
 {
     if (session->state == SESSION_COMMITTED)
@@ -159,6 +171,11 @@ int ses_destroy(ses_session *session)
         end(session);
     if (session->destroyed)
         return SES_OK;
+    if (was_replaced(session)) {
+        session->destroyed = true;
+        session->cookie = COOKIE_LEAVE;
+        return SES_OK;
+    }
 
     ses_manager *manager = session->manager;
     int r = store_destroy(manager->store, &session->id.key, manager_now_ms(manager));

@@ -9,6 +9,9 @@
 /* Of well-formed candidates in one request; each costs a store call. */
 enum { CANDIDATES_MAX = 4 };
 
+/* Of malformed ones only the first are told, or one request could set off thousands of events. */
+enum { MALFORMED_TOLD = 8 };
+
 /* ---- making and freeing ---- */
 
 static ses_session *session_new(ses_manager *manager)
@@ -150,16 +153,22 @@ static void tell_rejected(ses_session *session, enum ses_reason reason)
     events_tell(&session->manager->events, &rejected);
 }
 
+/* Of one request. */
+struct tries {
+    unsigned malformed;
+    unsigned looked_up;
+};
+
 /* SES_ERR_NOT_FOUND: try the next candidate. */
-static int try_candidate(ses_session *session, struct ses_slice value, unsigned *tries)
+static int try_candidate(ses_session *session, struct ses_slice value, struct tries *tries)
 {
     struct id id;
     int r = id_parse(&session->manager->ids, value, &id);
-    if (r == SES_ERR_NOT_FOUND)
+    if (r == SES_ERR_NOT_FOUND && ++tries->malformed <= MALFORMED_TOLD)
         tell_rejected(session, SES_REASON_MALFORMED);
     if (r < 0)
         return r;
-    if (++*tries > CANDIDATES_MAX)
+    if (++tries->looked_up > CANDIDATES_MAX)
         return SES_ERR_TOO_LARGE;
 
     enum ses_reason reason = SES_REASON_NONE;
@@ -181,7 +190,7 @@ static int try_cookies(ses_session *session, const struct ses_request *request)
     const struct ses_slice name = slice_of_text(session->face->name);
     struct cookie_scan scan = cookie_scan_of(request->cookies, request->cookie_count);
     struct ses_slice value;
-    unsigned tries = 0;
+    struct tries tries = { 0 };
     while (cookie_next(&scan, name, &value)) {
         int r = try_candidate(session, value, &tries);
         if (r != SES_ERR_NOT_FOUND)
@@ -199,7 +208,7 @@ static int find_session(ses_session *session, const struct ses_request *request)
                          : NULL;
     int r;
     if (id) {
-        unsigned tries = 0;
+        struct tries tries = { 0 };
         session->by_header = true;
         r = try_candidate(session, slice_of_text(id), &tries);
     } else {
@@ -247,7 +256,7 @@ int ses_open(ses_manager *manager, const char *id_or_null, ses_session **ret_ses
         return SES_ERR_NO_MEMORY;
     events_add(&manager->events, COUNT_STARTED, 1);
     if (id_or_null) {
-        unsigned tries = 0;
+        struct tries tries = { 0 };
         int r = try_candidate(session, slice_of_text(id_or_null), &tries);
         if (r < 0)
             return r;

@@ -2,7 +2,6 @@
 #include "core/session.h"
 
 #include "base/random.h"
-#include "base/slice.h"
 
 int version_make(uint64_t *ret_version)
 {
@@ -94,7 +93,7 @@ static int save(ses_session *session, const struct snapshot *base, struct snapsh
 }
 
 /* SES_ERR_CONFLICT: @p ret_winner is the record to try next. */
-static int attempt(ses_session *session, const struct swap *swap, struct snapshot *base,
+static int attempt(ses_session *session, const struct swap *swap, const struct snapshot *base,
                    struct ses_record *ret_winner, struct snapshot *ret_next)
 {
     int r = swap->inspect ? swap->inspect(swap->arg, &base->record) : SES_OK;
@@ -104,12 +103,6 @@ static int attempt(ses_session *session, const struct swap *swap, struct snapsho
     r = replay(swap->overlay, &base->record, &blob);
     if (r != SES_OK)
         return r;
-    if (slice_equal(ses_blob_bytes(blob), ses_blob_bytes(base->blob))) {
-        (void)ses_blob_unref(blob); /* as good as committed just before the snapshot was read */
-        *ret_next = *base;
-        base->blob = NULL;
-        return SES_OK;
-    }
 
     CLEANUP(snapshot_drop) struct snapshot next = { 0 };
     r = session_dress(session, blob, &next);

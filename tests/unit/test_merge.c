@@ -394,12 +394,24 @@ static void a_commit_that_changes_nothing_makes_no_store_call(void **state)
 {
     struct pair_of_requests *p = *state;
     assert_ok(ses_commit(p->a, NULL));
-    assert_ok(ses_set_int(p->b, "n", 10)); /* as it is */
-    assert_ok(ses_delete(p->b, "nobody"));
-    assert_ok(ses_increment(p->b, "n", 0));
-    assert_ok(ses_commit(p->b, NULL));
     assert_int_equal(fake_calls_all(), 0);
     assert_int_equal(scene_stats(p->scene).saved, 0);
+}
+
+/* A value that is set as it was read is a change like any other: the last commit wins. */
+static void a_set_to_what_was_read_wins_over_an_earlier_commit(void **state)
+{
+    struct pair_of_requests *p = *state;
+    int64_t n = 0;
+    assert_ok(ses_set_int(p->b, "n", 10)); /* as it is */
+    assert_ok(ses_set_int(p->a, "n", 11));
+    assert_ok(ses_commit(p->a, NULL));
+    assert_ok(ses_commit(p->b, NULL));
+    assert_ok(ses_get_int(p->b, "n", &n));
+    assert_int_equal(n, 10);
+    assert_ok(ses_reload(p->a));
+    assert_ok(ses_get_int(p->a, "n", &n));
+    assert_int_equal(n, 10);
 }
 
 static void a_commit_is_one_call_and_a_replay_one_more(void **state)
@@ -621,15 +633,6 @@ static void apply(const struct model *model, const struct cell *from, struct cel
     }
 }
 
-static bool same_cells(const struct cell *a, const struct cell *b)
-{
-    for (int key = 0; key < KEYS; key++) {
-        if (a[key].there != b[key].there || (a[key].there && a[key].n != b[key].n))
-            return false;
-    }
-    return true;
-}
-
 static void assert_shows(ses_session *session, const struct cell *cells)
 {
     for (int key = 0; key < KEYS; key++) {
@@ -663,13 +666,10 @@ static void model_change(struct model *model, enum model_op op, int key, int64_t
         model->noted[model->count++] = (struct noted){ op, key, n };
 }
 
-/* A commit that would not have changed the snapshot counts as one made just after it was read. */
 static void model_commit(struct world *world, struct model *model)
 {
-    struct cell next[KEYS];
     assert_ok(ses_commit(model->session, NULL));
-    apply(model, model->snapshot, next);
-    if (!same_cells(next, model->snapshot)) {
+    if (model->count > 0) {
         apply(model, world->stored, world->stored);
         memcpy(model->snapshot, world->stored, sizeof model->snapshot);
     }
@@ -712,7 +712,7 @@ static void model_take(struct world *world, struct model *model, int key)
     apply(model, model->snapshot, view);
     want = view[key];
     const bool pending = key_replaced(model, key);
-    if (!pending && want.there && model->snapshot[key].there) {
+    if (!pending && want.there) {
         apply(model, world->stored, view); /* by a swap of its own, on what is stored now */
         want = view[key];
     }
@@ -729,10 +729,8 @@ static void model_take(struct world *world, struct model *model, int key)
         model->noted[model->count++] = (struct noted){ OP_DELETE, key, 0 };
         return;
     }
-    if (model->snapshot[key].there) {
-        world->stored[key].there = false;
-        memcpy(model->snapshot, world->stored, sizeof model->snapshot);
-    }
+    world->stored[key].there = false;
+    memcpy(model->snapshot, world->stored, sizeof model->snapshot);
     forget_key(model, key);
 }
 
@@ -807,6 +805,7 @@ int main(void)
         TEST(a_take_leaves_the_other_changes_pending),
         TEST(a_take_from_an_ended_session_is_gone),
         TEST(a_commit_that_changes_nothing_makes_no_store_call),
+        TEST(a_set_to_what_was_read_wins_over_an_earlier_commit),
         TEST(a_commit_is_one_call_and_a_replay_one_more),
         TEST(more_replays_than_allowed_are_a_conflict_that_changes_nothing),
         TEST(as_many_replays_as_allowed_succeed),

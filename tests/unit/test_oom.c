@@ -335,7 +335,7 @@ static int destroy_id(struct stage *stage)
   run_sweep(&sweep);                                                                               \
  } while (0)
 
-static void starting_survives(void **state)
+static void starting_survives_a_failed_allocation(void **state)
 {
     SWEEP(NULL, start, NULL);
     SWEEP(NULL, open_new, NULL);
@@ -346,13 +346,13 @@ static void a_first_commit_survives(void **state)
     SWEEP(NULL, commit_new, NULL);
 }
 
-static void reading_survives(void **state)
+static void reading_survives_a_failed_allocation(void **state)
 {
     SWEEP(NULL, get_text, NULL);
     SWEEP(NULL, look, NULL);
 }
 
-static void setting_survives(void **state)
+static void setting_survives_a_failed_allocation(void **state)
 {
     SWEEP(NULL, set_many, check_many);
     SWEEP(NULL, set_each_type, commit_check);
@@ -436,10 +436,10 @@ int main(void)
     memset(long_text, 'x', sizeof long_text - 1);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(making_a_manager_survives),
-        cmocka_unit_test(starting_survives),
+        cmocka_unit_test(starting_survives_a_failed_allocation),
         cmocka_unit_test(a_first_commit_survives),
-        cmocka_unit_test(reading_survives),
-        cmocka_unit_test(setting_survives),
+        cmocka_unit_test(reading_survives_a_failed_allocation),
+        cmocka_unit_test(setting_survives_a_failed_allocation),
         cmocka_unit_test(an_increment_survives_and_counts_once),
         cmocka_unit_test(an_update_survives_and_counts_once),
         cmocka_unit_test(a_commit_survives_and_happens_once),

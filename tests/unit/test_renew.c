@@ -10,6 +10,7 @@
 /* ---- a kernel that repeats itself (T-31) ---- */
 
 static bool repeats;
+static int repeated_ids; /* so many ids are the same once more */
 static bool fails;
 
 ssize_t __real_getrandom(void *buffer, size_t size, unsigned flags);
@@ -19,7 +20,9 @@ ssize_t __wrap_getrandom(void *buffer, size_t size, unsigned flags)
 {
     if (fails)
         return -1;
-    if (!repeats)
+    const bool is_repeated_id = size == 32 && repeated_ids > 0;
+    repeated_ids -= is_repeated_id;
+    if (!repeats && !is_repeated_id)
         return __real_getrandom(buffer, size, flags);
     memset(buffer, 0x5a, size);
     return (ssize_t)size;
@@ -34,6 +37,7 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     repeats = fails = false;
+    repeated_ids = 0;
     scene_free(*state);
     return 0;
 }
@@ -201,7 +205,8 @@ static void a_dead_id_does_not_hide_the_new_one_behind_it(void **state)
     session = scene_start(scene, both);
     assert_false(is_new(session));
     assert_ok(ses_set_int(session, "n", 2));
-    scene_finish(session, NULL);
+    assert_ok(ses_regenerate(session));
+    scene_finish(session, &visitor);
     assert_int_equal(stored_int(scene, &visitor, "n"), 2);
 }
 
@@ -442,6 +447,18 @@ static void ids_that_repeat_overwrite_nobody(void **state)
     assert_int_equal(scene_count(scene), 2);
 }
 
+static void an_id_that_is_taken_is_made_again(void **state)
+{
+    struct scene *scene = *state;
+    repeated_ids = 1;
+    struct visitor first = scene_visitor(scene, 1);
+    repeated_ids = 2;
+    struct visitor second = scene_visitor(scene, 2);
+    assert_string_not_equal(first.cookie, second.cookie);
+    assert_int_equal(stored_int(scene, &first, "n"), 1);
+    assert_int_equal(stored_int(scene, &second, "n"), 2);
+}
+
 static void without_randomness_nothing_is_made_up(void **state)
 {
     struct scene *scene = *state;
@@ -613,6 +630,7 @@ int main(void)
         TEST(a_lost_reply_of_either_write_is_recognised),
         TEST(a_failure_of_unknown_outcome_leaves_no_record_that_nobody_knows),
         TEST(ids_that_repeat_overwrite_nobody),
+        TEST(an_id_that_is_taken_is_made_again),
         TEST(without_randomness_nothing_is_made_up),
         TEST(a_hook_that_never_returns_leaves_the_session_ended),
         TEST(a_hook_that_leaves_while_the_store_fails_does_not_keep_the_cookie),

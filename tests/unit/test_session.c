@@ -377,6 +377,80 @@ static void a_shorter_absolute_timeout_acts_at_once(void **state)
     assert_int_equal(scene_stats(scene).expired, 1);
 }
 
+static void the_absolute_end_is_checked_to_the_millisecond_whatever_the_store_keeps(void **state)
+{
+    struct scene *scene = *state;
+    /* Based at SCENE_START_MS less a day, which is the default. */
+    const int64_t base_ms = SCENE_START_MS - (int64_t)ABSOLUTE_S * 1000;
+    unsigned char bytes[] = "\x82\xa2\x00\x01\x02\x1b........\xa0";
+    for (int i = 0; i < 8; i++)
+        bytes[6 + i] = (unsigned char)(base_ms >> (56 - 8 * i));
+    const struct visitor visitor = scene_plant(scene, (struct ses_slice){ bytes, 15 });
+    atomic_store(&scene->now_ms, SCENE_START_MS - 1);
+    assert_ok(scene_exists(scene, &visitor));
+    atomic_store(&scene->now_ms, SCENE_START_MS);
+    assert_code(scene_exists(scene, &visitor), SES_ERR_NOT_FOUND);
+    assert_int_equal(scene_rejected(scene, SES_REASON_EXPIRED), 1);
+}
+
+/* A store that hands over what has expired, and collects in steps of one record. */
+static int lazy_load(void *self, const struct ses_key *key, int64_t now_ms,
+                     struct ses_record *ret_record)
+{
+    (void)now_ms;
+    return ses_provider_fake.load(self, key, 0, ret_record);
+}
+
+static int lazy_gc(void *self, int64_t now_ms, uint32_t budget, struct ses_gc_step *ret_step)
+{
+    (void)budget;
+    return ses_provider_fake.gc(self, now_ms, 1, ret_step);
+}
+
+static struct scene *with_lazy_store(void **state)
+{
+    static struct ses_provider_ops lazy;
+    if (!lazy.name) {
+        lazy = ses_provider_fake;
+        lazy.name = "lazy";
+        lazy.load = lazy_load;
+        lazy.gc = lazy_gc;
+        assert_ok(ses_provider_register(&lazy));
+    }
+    scene_free(*state);
+    return *state = scene_new("lazy", NULL);
+}
+
+static void the_core_refuses_what_a_store_hands_over_too_late(void **state)
+{
+    struct scene *scene = with_lazy_store(state);
+    const struct visitor visitor = scene_visitor(scene, 1);
+    atomic_store(&scene->now_ms, SCENE_START_MS + IDLE_S * 1000 - 1);
+    assert_ok(scene_exists(scene, &visitor));
+    atomic_store(&scene->now_ms, SCENE_START_MS + IDLE_S * 1000);
+    ses_session *session = scene_visit(scene, &visitor);
+    assert_true(is_new(session));
+    assert_int_equal(ses_type_of(session, "n"), SES_TYPE_ABSENT);
+    ses_release(session);
+    assert_int_equal(scene_rejected(scene, SES_REASON_EXPIRED), 1);
+    assert_int_equal(scene_told(scene, SES_EVENT_EXPIRED), 1);
+}
+
+static void gc_goes_on_until_all_is_freed_unless_it_has_a_budget(void **state)
+{
+    struct scene *scene = with_lazy_store(state);
+    for (int i = 0; i < 5; i++)
+        (void)scene_visitor(scene, i);
+    atomic_store(&scene->now_ms, SCENE_START_MS + IDLE_S * 1000);
+    uint64_t removed;
+    assert_ok(ses_gc(scene->manager, 1, &removed));
+    assert_int_equal(removed, 1);
+    assert_ok(ses_gc(scene->manager, 0, &removed));
+    assert_int_equal(removed, 4);
+    assert_ok(ses_gc(scene->manager, 0, NULL));
+    assert_int_equal(scene_stats(scene).collected, 5);
+}
+
 static void a_record_of_the_future_is_young_and_not_broken(void **state)
 {
     struct scene *scene = *state;
@@ -942,6 +1016,9 @@ int main(void)
         TEST(the_idle_timeout_ends_a_session_to_the_millisecond),
         TEST(the_absolute_timeout_ends_a_session_in_use),
         TEST(a_shorter_absolute_timeout_acts_at_once),
+        TEST(the_absolute_end_is_checked_to_the_millisecond_whatever_the_store_keeps),
+        TEST(the_core_refuses_what_a_store_hands_over_too_late),
+        TEST(gc_goes_on_until_all_is_freed_unless_it_has_a_budget),
         TEST(a_record_of_the_future_is_young_and_not_broken),
         TEST(a_session_has_timeouts_of_its_own),
         TEST(reading_is_one_load_until_the_threshold_and_then_two_calls),

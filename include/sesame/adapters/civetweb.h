@@ -47,12 +47,12 @@ struct ses_civetweb_request {
     struct ses_slice cookies[MG_MAX_HEADERS]; /**< what request.cookies points at */
 };
 
-/* ---- for this header only: names that end in an underscore ---- */
+/* ---- for this header only ---- */
 
 /** Serves ses_request.header: the @p nth field from the last. CivetWeb keeps MG_MAX_HEADERS
  *  fields and drops the rest unseen. What a trusted proxy added comes last, so of a request
  *  that may have been cut nothing is told: a client could fake it by sending many fields. */
-static inline const char *ses_civetweb_header_(void *connection, const char *name, size_t nth)
+static inline const char *ses_civetweb_header(void *connection, const char *name, size_t nth)
 {
     const struct mg_request_info *info =
         mg_get_request_info((const struct mg_connection *)connection);
@@ -92,7 +92,7 @@ static inline void ses_civetweb_read(struct mg_connection *connection,
         cookie->data = field->value;
         cookie->len = strlen(field->value);
     }
-    request->header = ses_civetweb_header_;
+    request->header = ses_civetweb_header;
     request->header_arg = connection;
     request->tls = info->is_ssl != 0;
     request->peer = info->remote_addr;

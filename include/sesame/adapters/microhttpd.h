@@ -68,10 +68,10 @@ struct ses_mhd_request {
     char peer[INET6_ADDRSTRLEN];                     /**< what request.peer points at */
 };
 
-/* ---- for this header only: names that end in an underscore ---- */
+/* ---- for this header only ---- */
 
 /** What a walk over the header fields looks for. */
-struct ses_mhd_search_ {
+struct ses_mhd_search {
     const char *name;  /**< without regard to case */
     size_t skip;       /**< so many fields of that name come before the one that is wanted */
     size_t seen;       /**< fields of that name, so far */
@@ -79,7 +79,7 @@ struct ses_mhd_search_ {
 };
 
 /** Compares names of fields: ASCII, whatever language the process speaks. */
-static inline bool ses_mhd_same_name_(const char *name, size_t len, const char *wanted)
+static inline bool ses_mhd_same_name(const char *name, size_t len, const char *wanted)
 {
     size_t i;
     for (i = 0; i < len; i++) {
@@ -93,15 +93,15 @@ static inline bool ses_mhd_same_name_(const char *name, size_t len, const char *
 }
 
 /** Gathers the Cookie fields; the size comes along, so no byte in a value cuts it short. */
-static inline enum MHD_Result ses_mhd_on_cookie_(void *arg, enum MHD_ValueKind kind,
-                                                 const char *name, size_t name_len,
-                                                 const char *value, size_t value_len)
+static inline enum MHD_Result ses_mhd_on_cookie(void *arg, enum MHD_ValueKind kind,
+                                                const char *name, size_t name_len,
+                                                const char *value, size_t value_len)
 {
     struct ses_mhd_request *to = (struct ses_mhd_request *)arg;
     (void)kind;
     if (to->request.cookie_count == SES_MHD_COOKIE_FIELDS)
         return MHD_NO;
-    if (ses_mhd_same_name_(name, name_len, "cookie")) {
+    if (ses_mhd_same_name(name, name_len, "cookie")) {
         struct ses_slice *cookie = &to->cookies[to->request.cookie_count++];
         cookie->data = value;
         cookie->len = value ? value_len : 0;
@@ -110,34 +110,33 @@ static inline enum MHD_Result ses_mhd_on_cookie_(void *arg, enum MHD_ValueKind k
 }
 
 /** Counts the fields of a name, and remembers one of them. */
-static inline enum MHD_Result ses_mhd_on_field_(void *arg, enum MHD_ValueKind kind,
-                                                const char *name, size_t name_len,
-                                                const char *value, size_t value_len)
+static inline enum MHD_Result ses_mhd_on_field(void *arg, enum MHD_ValueKind kind, const char *name,
+                                               size_t name_len, const char *value, size_t value_len)
 {
-    struct ses_mhd_search_ *search = (struct ses_mhd_search_ *)arg;
+    struct ses_mhd_search *search = (struct ses_mhd_search *)arg;
     (void)kind;
     (void)value_len;
-    if (ses_mhd_same_name_(name, name_len, search->name) && search->seen++ == search->skip)
+    if (ses_mhd_same_name(name, name_len, search->name) && search->seen++ == search->skip)
         search->value = value;
     return MHD_YES;
 }
 
 /** Serves ses_request.header: the @p nth field from the last. */
-static inline const char *ses_mhd_header_(void *connection, const char *name, size_t nth)
+static inline const char *ses_mhd_header(void *connection, const char *name, size_t nth)
 {
     struct MHD_Connection *from = (struct MHD_Connection *)connection;
-    struct ses_mhd_search_ search = { name, SIZE_MAX, 0, NULL };
-    (void)MHD_get_connection_values_n(from, MHD_HEADER_KIND, ses_mhd_on_field_, &search);
+    struct ses_mhd_search search = { name, SIZE_MAX, 0, NULL };
+    (void)MHD_get_connection_values_n(from, MHD_HEADER_KIND, ses_mhd_on_field, &search);
     if (nth >= search.seen)
         return NULL;
     search.skip = search.seen - 1 - nth;
     search.seen = 0;
-    (void)MHD_get_connection_values_n(from, MHD_HEADER_KIND, ses_mhd_on_field_, &search);
+    (void)MHD_get_connection_values_n(from, MHD_HEADER_KIND, ses_mhd_on_field, &search);
     return search.value;
 }
 
 /** Writes the peer's address without port; false when it has none, as on a local socket. */
-static inline bool ses_mhd_peer_(struct MHD_Connection *connection, char out[INET6_ADDRSTRLEN])
+static inline bool ses_mhd_peer(struct MHD_Connection *connection, char out[INET6_ADDRSTRLEN])
 {
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
@@ -158,18 +157,18 @@ static inline bool ses_mhd_peer_(struct MHD_Connection *connection, char out[INE
 }
 
 /** A field of a response: is it there already? */
-struct ses_mhd_match_ {
+struct ses_mhd_match {
     const struct ses_header *field; /**< the one to look for */
     bool found;                     /**< it is there, with that very value */
 };
 
 /** Compares one field of a response. */
-static inline enum MHD_Result ses_mhd_on_response_field_(void *arg, enum MHD_ValueKind kind,
-                                                         const char *name, const char *value)
+static inline enum MHD_Result ses_mhd_on_response_field(void *arg, enum MHD_ValueKind kind,
+                                                        const char *name, const char *value)
 {
-    struct ses_mhd_match_ *match = (struct ses_mhd_match_ *)arg;
+    struct ses_mhd_match *match = (struct ses_mhd_match *)arg;
     (void)kind;
-    match->found = ses_mhd_same_name_(name, strlen(name), match->field->name) &&
+    match->found = ses_mhd_same_name(name, strlen(name), match->field->name) &&
                    strcmp(value, match->field->value) == 0;
     return match->found ? MHD_NO : MHD_YES;
 }
@@ -190,11 +189,11 @@ static inline void ses_mhd_read(struct MHD_Connection *connection,
     memset(request, 0, sizeof *request);
     request->size = sizeof *request;
     request->cookies = ret_request->cookies;
-    (void)MHD_get_connection_values_n(connection, MHD_HEADER_KIND, ses_mhd_on_cookie_, ret_request);
-    request->header = ses_mhd_header_;
+    (void)MHD_get_connection_values_n(connection, MHD_HEADER_KIND, ses_mhd_on_cookie, ret_request);
+    request->header = ses_mhd_header;
     request->header_arg = connection;
     request->tls = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION) != NULL;
-    request->peer = ses_mhd_peer_(connection, ret_request->peer) ? ret_request->peer : NULL;
+    request->peer = ses_mhd_peer(connection, ret_request->peer) ? ret_request->peer : NULL;
     request->user_agent =
         MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_USER_AGENT);
 }
@@ -231,8 +230,8 @@ static inline SES_MUST_USE int ses_mhd_commit(ses_session *session, struct MHD_R
     if (r < 0)
         return r;
     for (i = 0; i < headers->count; i++) {
-        struct ses_mhd_match_ match = { &headers->fields[i], false };
-        (void)MHD_get_response_headers(response, ses_mhd_on_response_field_, &match);
+        struct ses_mhd_match match = { &headers->fields[i], false };
+        (void)MHD_get_response_headers(response, ses_mhd_on_response_field, &match);
         if (!match.found && MHD_add_response_header(response, headers->fields[i].name,
                                                     headers->fields[i].value) != MHD_YES)
             return SES_ERR_NO_MEMORY;
