@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* The adapter in a real CivetWeb, spoken to over a socket in bytes that no HTTP library would send.
  */
+#include "client.h"
+
 #include "support/fake_provider.h"
-#include "support/test.h"
 
 #include <sesame/adapters/civetweb.h>
 #include <sesame/sesame.h>
@@ -10,7 +11,6 @@
 #include <arpa/inet.h>
 #include <stdatomic.h>
 #include <stdio.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 static struct {
@@ -159,82 +159,20 @@ static int huge(struct mg_connection *connection, void *arg)
     return r == SES_ERR_TOO_LARGE ? (mg_send_http_error(connection, 413, "too large"), 413) : 200;
 }
 
-/* ---- the client ---- */
-
-struct response {
-    int status;
-    char head[4096]; /* status line and fields, each ended by CR LF */
-    char body[8192];
-    size_t body_len;
-};
+/* ---- its visitors ---- */
 
 static int connect_to_site(void)
 {
     const struct sockaddr_in address = { .sin_family = AF_INET,
                                          .sin_port = htons(site.port),
                                          .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-    const int fd = socket(AF_INET, SOCK_STREAM, 0);
-    assert_true(fd >= 0);
-    const struct timeval patience = { .tv_sec = 10 };
-    assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience), 0);
-    assert_int_equal(connect(fd, (const struct sockaddr *)&address, sizeof address), 0);
-    return fd;
-}
-
-/* Exactly @p len bytes, so that nothing of the next response is taken. */
-static void receive(int fd, char *to, size_t len)
-{
-    while (len > 0) {
-        const ssize_t got = recv(fd, to, len, 0);
-        if (got <= 0)
-            fail_msg("the connection ended or stalled, %zu bytes missing", len);
-        to += got;
-        len -= (size_t)got;
-    }
-}
-
-static const char *find_field(const struct response *response, const char *start)
-{
-    const char *at = strcasestr(response->head, start);
-    return at ? at + strlen(start) : NULL;
-}
-
-static size_t count_fields(const struct response *response, const char *start)
-{
-    size_t count = 0;
-    for (const char *at = response->head; (at = strcasestr(at, start)); at++)
-        count++;
-    return count;
-}
-
-/* One request, @p fields each ended by CR LF; HEAD has no body, whatever its length says. */
-static void ask(int fd, const char *method, const char *path, const char *fields,
-                struct response *ret)
-{
-    char request[8192];
-    const int len = snprintf(request, sizeof request, "%s %s HTTP/1.1\r\n%sHost: a.test\r\n\r\n",
-                             method, path, fields);
-    assert_in_range(len, 1, sizeof request - 1);
-    assert_int_equal(send(fd, request, (size_t)len, MSG_NOSIGNAL), len);
-
-    memset(ret, 0, sizeof *ret);
-    for (size_t i = 0; !strstr(ret->head, "\r\n\r\n"); i++) {
-        assert_true(i < sizeof ret->head - 1);
-        receive(fd, ret->head + i, 1);
-    }
-    ret->status = (int)strtol(ret->head + strlen("HTTP/1.1 "), NULL, 10);
-    const char *length = find_field(ret, "\r\nContent-Length: ");
-    if (length && strcmp(method, "HEAD") != 0) {
-        ret->body_len = (size_t)strtoul(length, NULL, 10);
-        assert_true(ret->body_len < sizeof ret->body);
-        receive(fd, ret->body, ret->body_len);
-    }
+    return client_connect((const struct sockaddr *)&address, sizeof address);
 }
 
 static void ask_once(const char *path, const char *fields, struct response *ret)
 {
     const int fd = connect_to_site();
-    ask(fd, "GET", path, fields, ret);
+    client_ask(fd, "GET", path, fields, NULL, ret);
     close(fd);
 }
 
@@ -242,9 +180,7 @@ static void ask_once(const char *path, const char *fields, struct response *ret)
 static const char *cookie_of(const struct response *response)
 {
     static char pair[128];
-    assert_int_equal(count_fields(response, "\r\nSet-Cookie: "), 1);
-    const char *start = find_field(response, "\r\nSet-Cookie: ");
-    (void)snprintf(pair, sizeof pair, "%.*s", (int)strcspn(start, ";"), start);
+    response_cookie(response, pair, sizeof pair);
     return pair;
 }
 
@@ -269,12 +205,12 @@ static void a_visitor_is_known_by_the_cookie_of_the_first_visit(void **state)
     ask_once("/visit", "", &r);
     assert_int_equal(r.status, 200);
     assert_string_equal(r.body, "visit 1");
-    assert_non_null(find_field(&r, "\r\nCache-Control: no-store"));
-    assert_non_null(find_field(&r, "\r\nContent-Type: text/plain"));
+    assert_non_null(strstr(r.head, "\r\nCache-Control: no-store\r\n"));
+    assert_non_null(strstr(r.head, "\r\nContent-Type: text/plain\r\n"));
     (void)snprintf(field, sizeof field, "Cookie: %s\r\n", cookie_of(&r));
     ask_once("/visit", field, &r);
     assert_string_equal(r.body, "visit 2");
-    assert_int_equal(count_fields(&r, "\r\nSet-Cookie: "), 0);
+    assert_int_equal(response_count(&r, "Set-Cookie"), 0);
 }
 
 static void every_cookie_field_is_handed_over_apart_and_in_order(void **state)
@@ -340,20 +276,20 @@ static void a_connection_that_is_kept_serves_many_visitors(void **state)
     struct response r;
     char first[160], second[160];
     const int fd = connect_to_site();
-    ask(fd, "GET", "/visit", "", &r);
-    assert_non_null(find_field(&r, "\r\nConnection: keep-alive"));
+    client_ask(fd, "GET", "/visit", "", NULL, &r);
+    assert_non_null(strstr(r.head, "\r\nConnection: keep-alive\r\n"));
     (void)snprintf(first, sizeof first, "Cookie: %s\r\n", cookie_of(&r));
-    ask(fd, "GET", "/visit", "", &r);
+    client_ask(fd, "GET", "/visit", "", NULL, &r);
     assert_string_equal(r.body, "visit 1");
     (void)snprintf(second, sizeof second, "Cookie: %s\r\n", cookie_of(&r));
     assert_string_not_equal(first, second);
 
     for (int i = 2; i < 5; i++) {
-        ask(fd, "GET", "/visit", first, &r);
+        client_ask(fd, "GET", "/visit", first, NULL, &r);
         assert_int_equal(r.body[6], '0' + i);
-        assert_int_equal(count_fields(&r, "Set-Cookie"), 0);
+        assert_int_equal(response_count(&r, "Set-Cookie"), 0);
     }
-    ask(fd, "GET", "/visit", second, &r);
+    client_ask(fd, "GET", "/visit", second, NULL, &r);
     assert_string_equal(r.body, "visit 2");
     close(fd);
 }
@@ -361,13 +297,15 @@ static void a_connection_that_is_kept_serves_many_visitors(void **state)
 static void a_head_request_gets_the_headers_without_the_body(void **state)
 {
     (void)state;
+    static const char request[] = "HEAD /visit HTTP/1.1\r\nHost: a.test\r\n\r\n";
     struct response r;
     const int fd = connect_to_site();
-    ask(fd, "HEAD", "/visit", "", &r);
+    client_send(fd, request, strlen(request));
+    client_receive_head(fd, &r);
     assert_int_equal(r.status, 200);
-    assert_non_null(find_field(&r, "\r\nContent-Length: 7"));
+    assert_non_null(strstr(r.head, "\r\nContent-Length: 7\r\n"));
     assert_non_null(cookie_of(&r));
-    ask(fd, "GET", "/visit", "", &r); /* would read the body, if there were one */
+    client_ask(fd, "GET", "/visit", "", NULL, &r); /* would read the body, if there were one */
     assert_int_equal(r.status, 200);
     assert_string_equal(r.body, "visit 1");
     close(fd);
@@ -378,11 +316,11 @@ static void a_status_without_body_sends_none(void **state)
     (void)state;
     struct response r;
     const int fd = connect_to_site();
-    ask(fd, "GET", "/empty", "", &r);
+    client_ask(fd, "GET", "/empty", "", NULL, &r);
     assert_int_equal(r.status, 204);
-    assert_null(find_field(&r, "Content-Length"));
+    assert_null(response_field(&r, "Content-Length"));
     assert_non_null(cookie_of(&r));
-    ask(fd, "GET", "/visit", "", &r);
+    client_ask(fd, "GET", "/visit", "", NULL, &r);
     assert_int_equal(r.status, 200);
     assert_string_equal(r.body, "visit 1");
     close(fd);
@@ -395,7 +333,7 @@ static void a_response_in_parts_has_both_sorts_of_headers(void **state)
     ask_once("/parts", "", &r);
     assert_int_equal(r.status, 200);
     assert_string_equal(r.body, "abcdef");
-    assert_non_null(find_field(&r, "\r\nX-Mine: yes\r\n"));
+    assert_non_null(strstr(r.head, "\r\nX-Mine: yes\r\n"));
     assert_non_null(cookie_of(&r));
 }
 
@@ -405,7 +343,7 @@ static void a_commit_after_the_first_byte_is_refused_and_writes_nothing(void **s
     struct response r;
     ask_once("/late", "", &r);
     assert_string_equal(r.body, "code   -100");
-    assert_int_equal(count_fields(&r, "Set-Cookie"), 0);
+    assert_int_equal(response_count(&r, "Set-Cookie"), 0);
 }
 
 static void a_body_over_the_limit_is_refused_before_the_commit(void **state)
@@ -431,7 +369,7 @@ static void a_store_that_is_down_at_the_start_is_a_503_without_cookie(void **sta
     fake_provider_fail_call(FAKE_LOAD, 1, SES_ERR_UNAVAILABLE, FAKE_BEFORE_ACT);
     ask_once("/visit", field, &r);
     assert_int_equal(r.status, 503);
-    assert_int_equal(count_fields(&r, "Set-Cookie"), 0);
+    assert_int_equal(response_count(&r, "Set-Cookie"), 0);
     ask_once("/visit", field, &r);
     assert_string_equal(r.body, "visit 2");
 }
@@ -445,8 +383,8 @@ static void a_commit_that_fails_leaves_the_response_to_the_error_page(void **sta
         fake_provider_fail_call(FAKE_CREATE, 1, SES_ERR_UNAVAILABLE, FAKE_BEFORE_ACT);
         ask_once(pages[i], "", &r);
         assert_int_equal(r.status, 503);
-        assert_int_equal(count_fields(&r, "HTTP/1.1"), 1);
-        assert_int_equal(count_fields(&r, "Set-Cookie"), 0);
+        assert_int_equal(response_count(&r, "Content-Type"), 1);
+        assert_int_equal(response_count(&r, "Set-Cookie"), 0);
         assert_null(strstr(r.body, "visit"));
     }
 }
@@ -475,7 +413,7 @@ static void a_connection_by_tls_makes_the_cookie_secure(void **state)
     ask_once("/visit", "", &r);
     over_tls = false;
     assert_ptr_equal(strstr(cookie_of(&r), "__Host-id="), cookie_of(&r));
-    assert_non_null(find_field(&r, "; Secure;"));
+    assert_non_null(strstr(r.head, "; Secure;"));
 }
 
 static void headers_are_counted_from_the_last(void **state)

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-#include "provider/conformance.h"
+#include <sesame/ext/conformance.h>
 
+#include "base/abi.h"
 #include "provider/fixture.h"
+
+#include <stdio.h>
 
 enum { TESTS_MAX = 128 };
 
@@ -14,14 +17,32 @@ static size_t append(struct CMUnitTest *tests, size_t count, const struct CMUnit
     return count;
 }
 
-int conformance_run(const struct conformance_subject *subject)
+/* Said once, instead of by each test. */
+static int take_subject(const struct ses_conformance *subject, struct ses_conformance *ret_taken)
 {
+    const size_t end_of_first = offsetof(struct ses_conformance, rounds) + sizeof ret_taken->rounds;
+    int r = SES_ERR_INVALID;
+    if (subject)
+        r = abi_copy_in(ret_taken, sizeof *ret_taken, subject, subject->size, end_of_first);
+    if (r == SES_OK)
+        r = store_check_ops(ret_taken->ops);
+    return r;
+}
+
+SES_API int ses_conformance_run(const struct ses_conformance *subject)
+{
+    static struct ses_conformance taken;
     static struct CMUnitTest tests[TESTS_MAX];
     size_t count = 0;
 
-    fixture_subject = subject;
+    int r = take_subject(subject, &taken);
+    if (r < 0) {
+        (void)fprintf(stderr, "the subject, or its provider's vtable: %s\n", ses_strerror(r));
+        return 1;
+    }
+    fixture_subject = &taken;
     count = append(tests, count, conformance_records);
     count = append(tests, count, conformance_users);
     count = append(tests, count, conformance_threads);
-    return _cmocka_run_group_tests(subject->ops->name, tests, count, NULL, NULL);
+    return _cmocka_run_group_tests(taken.ops->name, tests, count, NULL, NULL);
 }

@@ -4,11 +4,11 @@
 #include <time.h>
 #include <unistd.h>
 
-const struct conformance_subject *fixture_subject;
+const struct ses_conformance *fixture_subject;
 
 /* ---- life time ---- */
 
-struct store *open_store(const struct conformance_subject *subject)
+struct store *open_store(const struct ses_conformance *subject)
 {
     const struct store_hooks silent = { 0 };
     struct store *store = NULL;

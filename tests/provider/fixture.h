@@ -5,8 +5,9 @@
 /* What the tests of providers share: a store, the time, and records to put in. */
 
 #include "core/store.h"
-#include "provider/conformance.h"
 #include "support/test.h"
+
+#include <sesame/ext/conformance.h>
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -14,19 +15,19 @@
 enum { LIFE_MS = 60000 }; /* longer than any test */
 
 struct fixture {
-    const struct conformance_subject *subject;
+    const struct ses_conformance *subject;
     struct store *store;
     int64_t now; /* handed to each operation; moved by pass_until() */
 };
 
 /* The subject of the running program. */
-extern const struct conformance_subject *fixture_subject;
+extern const struct ses_conformance *fixture_subject;
 
 int fixture_setup(void **state);
 int fixture_teardown(void **state);
 
 /* Another store, opened like the fixture's. */
-struct store *open_store(const struct conformance_subject *subject);
+struct store *open_store(const struct ses_conformance *subject);
 
 /* The present, by the real clock. */
 int64_t present_ms(void);

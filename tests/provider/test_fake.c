@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-#include "provider/conformance.h"
 #include "support/fake_provider.h"
+
+#include <sesame/ext/conformance.h>
 
 int main(void)
 {
-    return conformance_run(&(struct conformance_subject){ .ops = &ses_provider_fake });
+    const struct ses_conformance subject = { .size = sizeof subject, .ops = &ses_provider_fake };
+    return ses_conformance_run(&subject);
 }

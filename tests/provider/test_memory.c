@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-#include "provider/conformance.h"
+#include <sesame/ext/conformance.h>
 
 extern const struct ses_provider_ops ses_provider_memory;
 
 int main(void)
 {
-    return conformance_run(&(struct conformance_subject){ .ops = &ses_provider_memory });
+    const struct ses_conformance subject = { .size = sizeof subject, .ops = &ses_provider_memory };
+    return ses_conformance_run(&subject);
 }

@@ -21,7 +21,8 @@ static void write_settings(void *instance)
     memory->when_full = when_full;
 }
 
-static const struct conformance_subject subject = {
+static const struct ses_conformance subject = {
+    .size = sizeof subject,
     .ops = &ses_provider_memory,
     .settings = write_settings,
 };
@@ -162,6 +163,30 @@ static void create_that_fails_takes_no_room(void **state)
     assert_int_equal(sighting.others, 2);
 }
 
+static void create_that_is_over_one_limit_takes_nothing_of_the_other(void **state)
+{
+    struct fixture *f = *state;
+    const struct ses_key first = new_key(), second = new_key();
+    limit(f, 2, 200 + 2 * RECORD_OVERHEAD, REFUSE);
+    assert_ok(try_put(f, &first, 100, f->now + LIFE_MS));
+    for (int i = 0; i < 5; i++)
+        assert_code(try_put(f, &second, 101, f->now + LIFE_MS), SES_ERR_FULL);
+    assert_ok(try_put(f, &second, 100, f->now + LIFE_MS));
+}
+
+static void user_without_sessions_is_forgotten(void **state)
+{
+    struct fixture *f = *state;
+    const struct memory *memory = store_instance(f->store);
+    for (int i = 0; i < 1000; i++) {
+        const struct ses_key user = new_key(), key = new_key();
+        assert_ok(create_owned(f, &key, &user, 1));
+        assert_ok(store_destroy(f->store, &key, f->now));
+    }
+    for (int g = 0; g < USER_GROUPS; g++)
+        assert_int_equal(memory->users->groups[g].count, 0);
+}
+
 static void full_store_reclaims_what_has_expired_before_it_refuses(void **state)
 {
     struct fixture *f = *state;
@@ -294,6 +319,60 @@ static void limits_hold_while_many_write_at_once(void **state)
         assert_int_equal(writers[i].wrong, 0);
 }
 
+/* ---- the table ---- */
+
+/* In which bucket, counted from its home, the entry is. */
+static uint32_t distance_of(const struct table *table, const struct ses_key *key, uint32_t index)
+{
+    for (uint32_t d = 0; d <= table->mask; d++) {
+        const struct bucket *bucket = &table->buckets[(table_hash(key) + d) & table->mask];
+        for (uint32_t i = 0; i < (bucket->load & 15); i++) {
+            if (bucket->slots[i] >> 8 == index)
+                return d;
+        }
+    }
+    fail_msg("an entry is not in its table");
+    return 0;
+}
+
+static uint64_t passes_noted(const struct table *table)
+{
+    uint64_t passes = 0;
+    for (uint32_t b = 0; b <= table->mask; b++)
+        passes += table->buckets[b].load >> 4;
+    return passes;
+}
+
+static void deletions_leave_no_trace_in_the_table(void **state)
+{
+    enum { MANY = 3000 };
+    static struct ses_key keys[MANY];
+    struct fixture *f = *state;
+    struct memory *memory = store_instance(f->store);
+    const struct shard *shard = &memory->shards[0];
+    uint64_t most = 0;
+
+    for (int i = 0; i < MANY; i++) {
+        keys[i] = new_key();
+        keys[i].bytes[0] = 0; /* all in one shard */
+        (void)put(f, &keys[i], "x");
+        const uint64_t passes = passes_noted(&shard->table);
+        most = passes > most ? passes : most;
+    }
+    assert_true(most > 0);
+    for (int i = 0; i < MANY; i++) {
+        if (i % 7 > 0)
+            assert_ok(store_destroy(f->store, &keys[i], f->now));
+        if (i % 100 > 0)
+            continue;
+        uint64_t passes = 0;
+        const struct pool *pool = &shard->pool;
+        for (uint32_t e = pool_next(pool, 0); e != NO_ENTRY; e = pool_next(pool, e))
+            passes += distance_of(&shard->table, &pool_at(pool, e)->key, e);
+        assert_int_equal(passes_noted(&shard->table), passes);
+    }
+}
+
 /* ---- the collector ---- */
 
 struct turn {
@@ -388,6 +467,17 @@ static void turn_of_small_steps_ends_although_the_clock_runs(void **state)
     } while (step.more);
 }
 
+static void what_expires_after_the_collector_came_by_is_collected_in_the_next_tick(void **state)
+{
+    struct fixture *f = *state;
+    f->now -= f->now % TICK_MS;
+    put_many(f, 5, f->now + TICK_MS - 1);
+    f->now += 100;
+    assert_int_equal(collect(f, 10).removed, 0);
+    f->now += TICK_MS;
+    assert_int_equal(collect(f, 10).removed, 5);
+}
+
 static void save_that_shortens_a_life_is_collected_in_time(void **state)
 {
     struct fixture *f = *state;
@@ -450,16 +540,20 @@ int main(void)
         CASE(store_with_a_limit_of_bytes_refuses_what_is_over_it),
         CASE(full_store_always_takes_a_marker),
         CASE(create_that_fails_takes_no_room),
+        CASE(create_that_is_over_one_limit_takes_nothing_of_the_other),
+        CASE(user_without_sessions_is_forgotten),
         CASE(full_store_reclaims_what_has_expired_before_it_refuses),
         CASE(evicting_store_removes_the_least_recently_used),
         CASE(save_that_grows_evicts_others_and_never_itself),
         CASE(record_larger_than_the_store_evicts_nobody),
         CASE(evicted_session_leaves_its_users_list),
         CASE(limits_hold_while_many_write_at_once),
+        CASE(deletions_leave_no_trace_in_the_table),
         CASE(half_a_million_expire_in_bounded_steps_and_give_their_memory_back),
         CASE(cost_of_expiry_does_not_depend_on_how_many_live),
         CASE(session_that_is_touched_all_the_time_costs_a_look_per_turn_of_the_wheel),
         CASE(turn_of_small_steps_ends_although_the_clock_runs),
+        CASE(what_expires_after_the_collector_came_by_is_collected_in_the_next_tick),
         CASE(save_that_shortens_a_life_is_collected_in_time),
         CASE(clock_that_jumps_forward_loses_nothing_and_collects_all),
         CASE(clock_that_jumps_back_loses_nothing_and_collects_all),

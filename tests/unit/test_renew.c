@@ -160,6 +160,29 @@ static void a_commit_under_the_old_id_is_gone_and_sets_no_cookie(void **state)
     assert_int_equal(scene_count(scene), 1);
 }
 
+static void a_log_out_in_flight_does_not_undo_a_log_in(void **state)
+{
+    struct scene *scene = *state;
+    struct visitor visitor = scene_visitor(scene, 1);
+    const struct visitor old = visitor;
+    ses_session *late = scene_visit(scene, &visitor);
+    ses_session *session = scene_visit(scene, &visitor);
+    assert_ok(ses_regenerate(session));
+    scene_finish(session, &visitor);
+
+    assert_ok(ses_destroy(late));
+    assert_null(scene_commit(late, NULL)); /* no Set-Cookie: the browser keeps the new one */
+    ses_release(late);
+    assert_int_equal(stored_int(scene, &visitor, "n"), 1);
+    assert_int_equal(scene_told(scene, SES_EVENT_DESTROYED), 0);
+
+    session = scene_visit(scene, &old); /* the marker stands yet */
+    assert_ok(ses_destroy(session));
+    assert_null(scene_commit(session, NULL));
+    ses_release(session);
+    assert_int_equal(scene_rejected(scene, SES_REASON_CUT), 1);
+}
+
 static void a_request_with_the_dead_id_gets_an_empty_session_without_a_cookie(void **state)
 {
     struct scene *scene = *state;
@@ -619,6 +642,7 @@ int main(void)
         TEST(twice_in_one_request_leaves_one_session),
         TEST(a_reload_after_it_does_not_lose_the_new_cookie),
         TEST(a_commit_under_the_old_id_is_gone_and_sets_no_cookie),
+        TEST(a_log_out_in_flight_does_not_undo_a_log_in),
         TEST(a_request_with_the_dead_id_gets_an_empty_session_without_a_cookie),
         TEST(a_dead_id_does_not_hide_the_new_one_behind_it),
         TEST(after_a_minute_a_dead_id_is_as_unknown_as_any),

@@ -3,6 +3,7 @@
 #include "support/session_fixture.h"
 
 #include "base/slice.h"
+#include "core/manager.h"
 
 #include <stdio.h>
 
@@ -375,6 +376,35 @@ static void a_shorter_absolute_timeout_acts_at_once(void **state)
     assert_int_equal(scene_told(scene, SES_EVENT_EXPIRED), 1);
     assert_int_equal(scene_count(scene), 0);
     assert_int_equal(scene_stats(scene).expired, 1);
+}
+
+static void an_expiry_beyond_the_policy_is_moved_back_by_the_first_use(void **state)
+{
+    struct scene *scene = with(state, "{\"idleTimeout\":10,\"absoluteTimeout\":0}");
+    const struct visitor visitor = scene_plant(scene, SLICE("\x82\xa1\x00\x01\xa0"));
+    ses_session *session = scene_visit(scene, &visitor);
+    const struct ses_key key = key_of_session(session);
+    const int64_t now_ms = scene->now_ms, hour_ms = INT64_C(3600) * 1000;
+    struct ses_record record = scene_record(scene, &visitor);
+    /* Stored when an hour was allowed. */
+    assert_ok(store_touch(scene->manager->store, &key, now_ms, record.version, now_ms + hour_ms));
+    (void)ses_blob_unref(record.data);
+    ses_release(session);
+
+    scene_finish(scene_visit(scene, &visitor), NULL);
+    record = scene_record(scene, &visitor);
+    assert_int_equal(record.expires_ms, now_ms + 10000);
+    (void)ses_blob_unref(record.data);
+}
+
+static void of_malformed_ids_only_the_first_are_told(void **state)
+{
+    struct scene *scene = *state;
+    char cookies[4096], *at = cookies;
+    for (int i = 0; i < 100; i++)
+        at = stpcpy(at, "id=x; ");
+    ses_release(scene_start(scene, cookies));
+    assert_int_equal(scene_rejected(scene, SES_REASON_MALFORMED), 8);
 }
 
 static void the_absolute_end_is_checked_to_the_millisecond_whatever_the_store_keeps(void **state)
@@ -1016,6 +1046,8 @@ int main(void)
         TEST(the_idle_timeout_ends_a_session_to_the_millisecond),
         TEST(the_absolute_timeout_ends_a_session_in_use),
         TEST(a_shorter_absolute_timeout_acts_at_once),
+        TEST(an_expiry_beyond_the_policy_is_moved_back_by_the_first_use),
+        TEST(of_malformed_ids_only_the_first_are_told),
         TEST(the_absolute_end_is_checked_to_the_millisecond_whatever_the_store_keeps),
         TEST(the_core_refuses_what_a_store_hands_over_too_late),
         TEST(gc_goes_on_until_all_is_freed_unless_it_has_a_budget),
