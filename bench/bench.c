@@ -11,6 +11,9 @@
 /* Minutes; a bench that hangs ends all the same. */
 enum { PATIENCE_S = 30 * 60 };
 
+/* Of the last minute, before anything is measured. */
+static const double load_max = 0.5;
+
 static const char usage[] =
     "usage: script/bench [--quick] [--sessions N] [ROW...]\n"
     "\n"
@@ -49,7 +52,7 @@ static bool choose_row(struct choice *choice, const char *name)
 static _Noreturn void end_with_usage(FILE *stream, int status)
 {
     (void)fputs(usage, stream);
-    exit(status);
+    bench_exit(status);
 }
 
 static size_t sessions_of(const char *text)
@@ -97,8 +100,15 @@ static void rows_of_size(const struct choice *choice, size_t sessions)
 
 static void print_setting(void)
 {
-    printf("%u cores; records of %zu bytes (the floor's: 400); memory provider\n\n", bench_cores(),
+    double load = 0;
+    (void)getloadavg(&load, 1);
+    printf("%u cores; records of %zu bytes (the floor's: 400); memory provider\n", bench_cores(),
            record_bytes());
+    if (load > load_max)
+        printf(
+            "warning: the machine is at work already (load %.1f): ratios may hold, times do not\n",
+            load);
+    (void)fputc('\n', stdout);
 }
 
 static int run(const struct choice *choice)

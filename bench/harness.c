@@ -9,10 +9,17 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 enum { CACHE_LINE = 64, CALIBRATION_OPERATIONS = 2000 };
 
 /* ---- small services ---- */
+
+void bench_exit(int status)
+{
+    (void)fflush(NULL);
+    _exit(status);
+}
 
 void bench_fail(const char *format, ...)
 {
@@ -22,7 +29,13 @@ void bench_fail(const char *format, ...)
     (void)vfprintf(stderr, format, args);
     (void)fputc('\n', stderr);
     va_end(args);
-    exit(1);
+    bench_exit(1);
+}
+
+void bench_fail_errno(const char *what)
+{
+    perror(what);
+    bench_exit(1);
 }
 
 void *bench_alloc(size_t bytes)
@@ -156,7 +169,7 @@ static double run_ns_per_operation(bench_work_fn *work, void *arg, unsigned thre
 {
     pthread_barrier_t start;
     pthread_t ids[BENCH_THREADS_MAX];
-    struct worker workers[BENCH_THREADS_MAX];
+    struct worker workers[BENCH_THREADS_MAX] = { 0 };
     (void)pthread_barrier_init(&start, NULL, threads);
     for (unsigned i = 0; i < threads; i++) {
         workers[i] = (struct worker){ work, arg, &start, *share, 0, 0, 0 };

@@ -70,8 +70,12 @@ unsigned bench_cores(void);
 /* Binds the calling thread to the core, counted among those that this process may use. */
 void bench_pin(unsigned core);
 
-/* Ends the program with a line. A bench has nobody to hand an error to. */
+/* Ends the program, at once but for what was printed. */
+_Noreturn void bench_exit(int status);
+/* The same with a line: a bench has nobody to hand an error to. */
 _Noreturn void bench_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* The same, with what errno says of @p what. */
+_Noreturn void bench_fail_errno(const char *what);
 
 /* Allocates or ends the program; zeroed, on a cache line. */
 void *bench_alloc(size_t bytes);

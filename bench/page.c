@@ -3,6 +3,7 @@
 
 #include <sesame/adapters/microhttpd.h>
 
+#include <inttypes.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -56,6 +57,7 @@ static enum MHD_Result answer_with_session(ses_manager *manager, struct MHD_Conn
     return page && r == SES_OK ? MHD_YES : MHD_NO;
 }
 
+/* NOLINTNEXTLINE(readability-function-size): the parameters are libmicrohttpd's */
 static enum MHD_Result on_request(void *manager, struct MHD_Connection *connection, const char *url,
                                   const char *method, const char *version, const char *body,
                                   size_t *body_bytes, void **state)
@@ -94,8 +96,7 @@ static void tell(void)
 {
     struct rusage usage;
     (void)getrusage(RUSAGE_SELF, &usage);
-    printf("%llu %llu\n", (unsigned long long)served,
-           (unsigned long long)(ns_of(usage.ru_utime) + ns_of(usage.ru_stime)));
+    printf("%" PRIu64 " %" PRIu64 "\n", served, ns_of(usage.ru_utime) + ns_of(usage.ru_stime));
     (void)fflush(stdout);
 }
 

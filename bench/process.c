@@ -3,7 +3,6 @@
 
 #include "harness.h"
 
-#include <errno.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -23,7 +22,7 @@ static _Noreturn void become(const char *const argv[], int core, int out)
     if (core >= 0)
         bench_pin((unsigned)core);
     (void)execvp(argv[0], (char *const *)argv);
-    bench_fail("%s: %s", argv[0], strerror(errno));
+    bench_fail_errno(argv[0]);
 }
 
 struct process process_start(const char *const argv[], int core)
@@ -32,10 +31,10 @@ struct process process_start(const char *const argv[], int core)
     (void)bench_cores(); /* known before anything is bound */
     (void)fflush(NULL);
     if (pipe(ends) != 0)
-        bench_fail("pipe: %s", strerror(errno));
+        bench_fail_errno("pipe");
     const pid_t pid = fork();
     if (pid < 0)
-        bench_fail("fork: %s", strerror(errno));
+        bench_fail_errno("fork");
     if (pid == 0) {
         (void)close(ends[0]);
         become(argv, core, ends[1]);
@@ -107,7 +106,7 @@ const char *process_self(void)
     static char path[4096];
     const ssize_t len = readlink("/proc/self/exe", path, sizeof path - 1);
     if (len <= 0)
-        bench_fail("/proc/self/exe: %s", strerror(errno));
+        bench_fail_errno("/proc/self/exe");
     path[len] = '\0';
     return path;
 }

@@ -41,7 +41,10 @@ void report_row(const struct report_row *row)
     missed_rows += row->aim > 0 && !is_reached(row);
     printf("%-22s %9zu %7u %10.*f %10.*f", row->name, row->sessions, row->threads, row->digits,
            result->floor, row->digits, result->ours);
-    printf(row->kind == REPORT_MORE ? " %+8.0f" : " %8.2f", figure(row));
+    if (row->kind == REPORT_MORE)
+        printf(" %+8.*f", row->digits, figure(row));
+    else
+        printf(" %8.2f", figure(row));
     print_aim(row);
     printf(" %5.1f %%%s\n", spread, noisy ? " !" : "");
     (void)fflush(stdout);

@@ -59,7 +59,7 @@ static const struct pair_of_work creating = {
 static void row_pair(const struct options *options, struct population *population,
                      const struct pair_of_work *pair)
 {
-    struct report_row rows[2];
+    struct report_row rows[2] = { 0 };
     for (unsigned threads = 1; threads <= 2 && threads <= bench_cores(); threads++) {
         struct bench_plan plan = plan_of(options, population);
         plan.floor = pair->floor;

@@ -78,7 +78,7 @@ static double reader_p999(struct scene *scene, bool expiring)
         bench_fail("cannot make a thread");
     bench_pin(1);
     if (expiring) {
-        atomic_fetch_add(&scene->now_ms, (MORTAL_IDLE_S + 1) * 1000);
+        atomic_fetch_add(&scene->now_ms, INT64_C(1000) * (MORTAL_IDLE_S + 1));
         collect(scene);
     } else {
         idle(scene);

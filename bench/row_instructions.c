@@ -28,11 +28,11 @@ enum { SESSIONS = 1000, CYCLES = 2000, REQUESTS = 500 };
 /* Callgrind finds it by its name. */
 uint64_t instructions_collected(bench_work_fn *work, void *arg, const struct bench_share *share);
 
-__attribute__((noinline, noclone)) uint64_t instructions_collected(bench_work_fn *work, void *arg,
-                                                                   const struct bench_share *share)
+__attribute__((noinline)) uint64_t instructions_collected(bench_work_fn *work, void *arg,
+                                                          const struct bench_share *share)
 {
     const uint64_t failures = work(arg, share);
-    __asm__ volatile("" ::: "memory"); /* no tail call: it would end the collection */
+    __asm__ volatile("" ::: "memory"); /* no tail call: that would leave before the work is done */
     return failures;
 }
 
@@ -45,7 +45,7 @@ static const struct {
     { "write (instructions)", { "floor-write", "write" }, { floor_write, cycles_write } },
     { "create (instructions)", { "floor-create", "create" }, { floor_create, cycles_fresh } },
 };
-enum { PAIRS = sizeof pairs / sizeof *pairs };
+#define PAIRS (sizeof pairs / sizeof *pairs)
 
 int child_instructions(const char *work, uint64_t operations)
 {

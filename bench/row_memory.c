@@ -21,13 +21,14 @@ enum { REPEATS = 3 };
 
 static double resident_bytes(void)
 {
-    long total, resident;
+    char line[128], *pages;
     (void)malloc_trim(0);
     FILE *file = fopen("/proc/self/statm", "r");
-    if (!file || fscanf(file, "%ld %ld", &total, &resident) != 2)
-        bench_fail("/proc/self/statm cannot be read");
+    if (!file || !fgets(line, sizeof line, file))
+        bench_fail_errno("/proc/self/statm");
     (void)fclose(file);
-    return (double)resident * (double)sysconf(_SC_PAGESIZE);
+    (void)strtoull(line, &pages, 10); /* the total; what is resident comes next */
+    return strtod(pages, NULL) * (double)sysconf(_SC_PAGESIZE);
 }
 
 int child_memory(size_t sessions)
@@ -64,7 +65,7 @@ void row_memory(const struct options *options, size_t sessions)
         .threads = 1,
         .kind = REPORT_MORE,
         .aim = 100,
-        .digits = 0,
+        .digits = 1,
         .result = bench_summarise(rounds, repeats),
     };
     report_row(&row);

@@ -163,7 +163,8 @@ static int increment(struct exchange *x)
     const char *by = argument(x, "by");
     int64_t step = 1, value = 0;
     if (by && !parse_step(by, &step))
-        return exchange_fail(x, MHD_HTTP_BAD_REQUEST, "\"by\" is a whole number of 64 bits.");
+        return exchange_fail(x, MHD_HTTP_BAD_REQUEST,
+                             "The step \"by\" is a whole number of 64 bits.");
     int r = ses_increment(x->session, x->key, step);
     /* What others added in the meantime is known after the commit only. */
     if (r == SES_OK)

@@ -61,7 +61,7 @@ void html_time(struct html *html, int64_t unix_ms)
     struct tm tm;
     char machine[64], human[64];
     if (!gmtime_r(&at, &tm) || strftime(machine, sizeof machine, "%Y-%m-%dT%H:%M:%SZ", &tm) == 0 ||
-        strftime(human, sizeof human, " %B %Y, %H:%M UTC", &tm) == 0)
+        strftime(human, sizeof human, " %b %Y, %H:%M UTC", &tm) == 0)
         return;
     (void)fprintf(html->out, "<time datetime=\"%s\">%d%s</time>", machine, tm.tm_mday, human);
 }

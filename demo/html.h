@@ -22,7 +22,7 @@ int html_begin(struct html *html, const char *title);
 /* Escaped for text and for quoted attributes. */
 void html_text(struct html *html, const char *text);
 
-/* "21 November 2026, 02:56 UTC" */
+/* "21 Nov 2026, 02:56 UTC" */
 void html_time(struct html *html, int64_t unix_ms);
 
 /* Closes the page and answers it. */

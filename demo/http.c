@@ -189,6 +189,7 @@ static enum MHD_Result add_part(struct exchange *x, const char *part, size_t len
     return MHD_YES;
 }
 
+/* NOLINTNEXTLINE(readability-function-size): libmicrohttpd says which parameters */
 enum MHD_Result http_handle(void *manager, struct MHD_Connection *connection, const char *path,
                             const char *method, const char *version, const char *part,
                             size_t *part_len, void **state)

@@ -89,7 +89,7 @@ static int log_out(struct exchange *x)
     return r == SES_OK ? answer_redirect(x, "/") : r;
 }
 
-/* In the order of time: equally long digits. What follows parts notes of one millisecond. */
+/* In the order of time: equally long digits. What follows parts notes of one microsecond. */
 static int make_note_key(char *key, size_t size)
 {
     struct timespec now;
@@ -97,8 +97,8 @@ static int make_note_key(char *key, size_t size)
     if (clock_gettime(CLOCK_REALTIME, &now) != 0 ||
         getrandom(&parting, sizeof parting, 0) != sizeof parting)
         return SES_ERR_NO_RANDOMNESS;
-    const int64_t ms = now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
-    (void)snprintf(key, size, NOTE_PREFIX "%013" PRId64 "-%08" PRIx32, ms, parting);
+    const int64_t us = now.tv_sec * INT64_C(1000000) + now.tv_nsec / 1000;
+    (void)snprintf(key, size, NOTE_PREFIX "%016" PRId64 "-%08" PRIx32, us, parting);
     return SES_OK;
 }
 

@@ -47,7 +47,7 @@ static int open_socket(const struct options *options, struct server *server)
             (void)close(fd);
         return -1;
     }
-    struct sockaddr_storage bound;
+    struct sockaddr_storage bound = options->address;
     socklen_t len = sizeof bound;
     if (getsockname(fd, (void *)&bound, &len) == 0)
         name_address(&bound, server); /* port 0 has become a real one */

@@ -79,7 +79,7 @@ static void write_facts(struct html *html, ses_session *session)
     html_time(html, info.expires_ms);
     (void)fputs("<small>", html->out);
     write_distance(html, info.expires_ms - now_ms());
-    (void)fputs(", unless you come back</small></dd></div>\n</dl>\n", html->out);
+    (void)fputs(" if you stay away</small></dd></div>\n</dl>\n", html->out);
 }
 
 static void write_session(struct html *html, ses_session *session, const char *name)

@@ -33,6 +33,6 @@ int main(int argc, char **argv)
         mg_set_request_handler(server, "/", answer, manager);
         return pause();
     }
-    fprintf(stderr, "%s\n", manager ? "the port is taken" : error.message);
+    (void)fprintf(stderr, "%s\n", manager ? "the port is taken" : error.message);
     return 1;
 }

@@ -12,7 +12,6 @@ static void free_chunk(struct pool *pool, uint32_t c)
 {
     free(pool->entries[c]);
     free(pool->chunks[c].members);
-    free(pool->chunks[c].uses);
     pool->entries[c] = NULL;
     pool->chunks[c] = (struct chunk){ .next_room = NO_CHUNK, .prev_room = NO_CHUNK };
 }
@@ -88,22 +87,14 @@ static uint32_t vacant_chunk(struct pool *pool)
     return c;
 }
 
-/* What it has got stays with the chunk when the rest is not to be had, for the next time. */
-static bool fill_chunk(struct pool *pool, uint32_t c)
-{
-    struct use **uses = &pool->chunks[c].uses;
-    struct entry **entries = &pool->entries[c];
-    if (pool->tells_use && !*uses)
-        *uses = calloc(CHUNK_ENTRIES, sizeof **uses);
-    if (!*entries)
-        *entries = aligned_alloc(sizeof **entries, CHUNK_ENTRIES * sizeof **entries);
-    return *entries && (*uses || !pool->tells_use);
-}
-
 static bool add_chunk(struct pool *pool)
 {
+    const size_t bytes = sizeof(struct entry) + (pool->tells_use ? sizeof(struct use) : 0);
     const uint32_t c = vacant_chunk(pool);
-    if (c == NO_CHUNK || !fill_chunk(pool, c))
+    if (c == NO_CHUNK)
+        return false;
+    pool->entries[c] = aligned_alloc(sizeof(struct entry), CHUNK_ENTRIES * bytes);
+    if (!pool->entries[c])
         return false;
     pool->vacant = pool->chunks[c].next_room;
     add_room(pool, c);

@@ -37,7 +37,6 @@ struct use {
 struct chunk {
     uint64_t used;           /* a bit per entry */
     struct member **members; /* per entry, or NULL while no session here has an owner */
-    struct use *uses;        /* per entry, or NULL in a store that does not evict */
     uint32_t next_room;      /* the list of chunks with room, or of those without memory */
     uint32_t prev_room;
 };
@@ -77,9 +76,11 @@ static inline struct chunk *pool_chunk(const struct pool *pool, uint32_t index)
     return &pool->chunks[(index - 1) / CHUNK_ENTRIES];
 }
 
+/* In a store that evicts, the uses of a chunk's entries stand behind them. */
 static inline struct use *pool_use(const struct pool *pool, uint32_t index)
 {
-    return &pool_chunk(pool, index)->uses[(index - 1) % CHUNK_ENTRIES];
+    void *uses = pool->entries[(index - 1) / CHUNK_ENTRIES] + CHUNK_ENTRIES;
+    return (struct use *)uses + (index - 1) % CHUNK_ENTRIES;
 }
 
 static inline struct member *pool_member(const struct pool *pool, uint32_t index)
