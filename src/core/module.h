@@ -12,6 +12,7 @@
  * SES_ERR_INVALID (not a provider's name), SES_ERR_NOT_FOUND (no such file), SES_ERR_UNSUPPORTED (it does not
  * load, or has no such symbol).
  */
-int module_load(const char *name, const struct ses_provider_ops **ret_ops, char *why, size_t why_size);
+int module_load(const char *name, const struct ses_provider_ops **ret_ops, char *why,
+                size_t why_size);
 
 #endif

@@ -8,7 +8,7 @@
  *
  * A provider keeps opaque records under opaque keys: bytes, a version, an expiry
  * and a kind. It knows nothing of cookies, ids, timeouts, merging or encoding;
- * the manager does all of that. tests/support/fake_provider.c is the smallest complete one.
+ * the manager does all of that. examples/provider/ is a small complete one to start from.
  *
  * Contract
  *  - The core allocates ops->instance_size zeroed bytes, stores the provider's
@@ -19,10 +19,14 @@
  *  - The core validates arguments: pointers are not NULL, versions are not 0.
  *  - Time is passed in (`now_ms`, Unix milliseconds). A provider reads no clock.
  *    A record is alive while `now_ms < expires_ms`; an expired one counts as
- *    absent in every operation, collected or not.
+ *    absent in every operation but load, collected or not.
  *  - load never extends. Only touch and save move the expiry.
  *  - Destroy wins: once destroy() has returned, no save or touch that was ever
  *    started brings the record back.
+ *  - A record that is not a session any more (kind MOVED or DEAD) never becomes one again,
+ *    and a store at its limits still takes one in the place of a session: it is how a session ends.
+ *  - Besides the codes named below, create and save may answer #SES_ERR_TOO_LARGE (more
+ *    bytes than the store keeps in one record), and every operation a failure.
  *  - An operation that answers #SES_ERR_UNAVAILABLE may or may not have taken
  *    place. A provider never repeats a write by itself.
  *  - Details of a failure go through ses_provider_fail(), which returns the code
@@ -130,7 +134,8 @@ struct ses_provider_ops {
 
     /* ---- one record ---- */
 
-    /** The record, whatever its kind. #SES_ERR_NOT_FOUND. Required. */
+    /** The record, whatever its kind. #SES_ERR_NOT_FOUND. One that has expired may be handed
+     *  over if it is still there: the core judges it, and so tells expired from unknown. Required. */
     int (*load)(void *self, const struct ses_key *key, int64_t now_ms,
                 struct ses_record *ret_record);
 
@@ -156,7 +161,7 @@ struct ses_provider_ops {
 
     /* ---- the whole store ---- */
 
-    /** Look at about @p budget records at most, and free those that expired. Locks are held
+    /** Look at about @p budget records at most (1 or more), and free those that expired. Locks are held
      *  for a bounded time. Optional with #SES_PROVIDER_EXPIRES. */
     int (*gc)(void *self, int64_t now_ms, uint32_t budget, struct ses_gc_step *ret_step);
 
