@@ -112,8 +112,8 @@ SES_API SES_MUST_USE int ses_open(ses_manager *manager, const char *id_or_null,
  */
 SES_API SES_MUST_USE int ses_commit(ses_session *session, const struct ses_headers **ret_headers);
 
-/** Reads the newest snapshot. Changes not yet committed stay on top of it, but for those of a commit
- *  whose outcome is unknown; they are dropped. A committed session can be changed again, as a
+/** Reads the newest snapshot. Changes not yet committed stay on top of it, but for those of a
+ * commit whose outcome is unknown; they are dropped. A committed session can be changed again, as a
  *  WebSocket does. @return #SES_OK, #SES_ERR_GONE. */
 SES_API SES_MUST_USE int ses_reload(ses_session *session);
 

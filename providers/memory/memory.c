@@ -2,15 +2,15 @@
 /*
  * Provider "memory": records in this process's memory.
  *
- *   ProviderConfig  none
- *   settings        maxSessions, maxBytes (0: no limit), whenFull: "refuse" or "evict"
- *   layout          64 shards of one lock each, chosen by the key; see shard.h. The bytes of a record
- *                   are a counted blob that readers share: nothing is copied
- *   atomic save     the shard's lock is held from the look at the version to the change
- *   expiry          gc(), which looks at what is due only; see wheel.h
- *   loses           everything when the process ends
- *   owners          user groups of one lock each; see users.h. hold.h has the order of locks
- *   fork            the child goes on with a store of its own; see fork.h
+ *  - ProviderConfig: none.
+ *  - Settings: maxSessions, maxBytes (0: no limit), whenFull: "refuse" or "evict".
+ *  - Layout: 64 shards of one lock each, chosen by the key (shard.h). The bytes of a record are a
+ *    counted blob that readers share: nothing is copied.
+ *  - Atomic save: the shard's lock is held from the look at the version to the change.
+ *  - Expiry: gc(), which looks at what is due only (wheel.h).
+ *  - Loses: everything when the process ends.
+ *  - Owners: user groups of one lock each (users.h). hold.h has the order of locks.
+ *  - Fork: the child goes on with a store of its own (fork.h).
  */
 
 #include "memory/fork.h"

@@ -137,8 +137,8 @@ static void slide_cookie(ses_session *session)
     session->cookie_expires_ms = expires_ms;
 }
 
-/* The policy was made stricter since the expiry was stored, which a touch cannot move back. More than the
- * clocks of two machines may differ by, or each use would be a write. */
+/* The policy was made stricter since the expiry was stored, which a touch cannot move back. More
+ * than the clocks of two machines may differ by, or each use would be a write. */
 static bool outlives_policy(const ses_session *session)
 {
     const int64_t due = session_next_expiry(session->manager, &session->snapshot.record.header,

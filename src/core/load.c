@@ -91,8 +91,8 @@ static int expire(ses_manager *manager, const struct id *id, const char *peer,
     return reject(manager, id, peer, SES_REASON_EXPIRED, ret_reason);
 }
 
-/* What gc has not come to yet, as a provider may hand it over. Only a session is told from what never was:
- * of a marker that ran out nothing is left to say. */
+/* What gc has not come to yet, as a provider may hand it over. Only a session is told from what
+ * never was: of a marker that ran out nothing is left to say. */
 static bool ran_out(const struct ses_record *record, int64_t now_ms)
 {
     return now_ms >= record->expires_ms && record->kind != SES_KIND_SESSION;

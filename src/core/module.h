@@ -6,11 +6,11 @@
 
 /*
  * A provider as a loadable module: NAME.so in the folder sesame/ beside the library, which exports
- * `const struct ses_provider_ops ses_provider_NAME`. Loaded once, never unloaded. On failure @p why says in
- * one line what was looked for and what is wrong with it.
+ * `const struct ses_provider_ops ses_provider_NAME`. Loaded once, never unloaded. On failure @p why
+ * says in one line what was looked for and what is wrong with it.
  *
- * SES_ERR_INVALID (not a provider's name), SES_ERR_NOT_FOUND (no such file), SES_ERR_UNSUPPORTED (it does not
- * load, or has no such symbol).
+ * SES_ERR_INVALID (not a provider's name), SES_ERR_NOT_FOUND (no such file), SES_ERR_UNSUPPORTED
+ * (it does not load, or has no such symbol).
  */
 int module_load(const char *name, const struct ses_provider_ops **ret_ops, char *why,
                 size_t why_size);

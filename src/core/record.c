@@ -93,8 +93,8 @@ static void skip_members(struct cbor_reader *r, uint64_t count, struct ses_slice
     }
 }
 
-/* Known members come first, since integers are encoded in the order of their size; the key of one is a
- * single byte, its number. */
+/* Known members come first, since integers are encoded in the order of their size; the key of one
+ * is a single byte, its number. */
 static void read_header(struct cbor_reader *r, struct record_header *h)
 {
     uint64_t left = cbor_next_map(r);

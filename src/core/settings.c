@@ -243,7 +243,8 @@ static int read_choice(const struct found *found, const json_t *value, struct se
     return fail_choice(s, error);
 }
 
-/* The texts of an array joined by commas, as a new JSON text. SES_ERR_INVALID: one is not a text. */
+/* The texts of an array joined by commas, as a new JSON text. SES_ERR_INVALID: one is not a text.
+ */
 static int join(const json_t *array, json_t **ret_text)
 {
     CLEANUP(buffer_free) struct buffer out = { 0 };

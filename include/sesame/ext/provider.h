@@ -135,7 +135,8 @@ struct ses_provider_ops {
     /* ---- one record ---- */
 
     /** The record, whatever its kind. #SES_ERR_NOT_FOUND. One that has expired may be handed
-     *  over if it is still there: the core judges it, and so tells expired from unknown. Required. */
+     *  over if it is still there: the core judges it, and so tells expired from unknown. Required.
+     */
     int (*load)(void *self, const struct ses_key *key, int64_t now_ms,
                 struct ses_record *ret_record);
 
@@ -161,8 +162,8 @@ struct ses_provider_ops {
 
     /* ---- the whole store ---- */
 
-    /** Look at about @p budget records at most (1 or more), and free those that expired. Locks are held
-     *  for a bounded time. Optional with #SES_PROVIDER_EXPIRES. */
+    /** Look at about @p budget records at most (1 or more), and free those that expired. Locks are
+     * held for a bounded time. Optional with #SES_PROVIDER_EXPIRES. */
     int (*gc)(void *self, int64_t now_ms, uint32_t budget, struct ses_gc_step *ret_step);
 
     /** Count the sessions alive. Optional. */
