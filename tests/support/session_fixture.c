@@ -87,6 +87,41 @@ void scene_free(struct scene *scene)
 
 /* ---- what was told ---- */
 
+int scene_set_up(void **state)
+{
+    *state = scene_new("fake", NULL);
+    return 0;
+}
+
+int scene_tear_down(void **state)
+{
+    scene_free(*state);
+    return 0;
+}
+
+struct scene *scene_with(void **state, const char *json)
+{
+    scene_free(*state);
+    return *state = scene_new("fake", json);
+}
+
+static struct ses_info info_of(ses_session *session)
+{
+    struct ses_info info = { .size = sizeof info };
+    assert_ok(ses_info(session, &info));
+    return info;
+}
+
+bool session_is_new(ses_session *session)
+{
+    return info_of(session).is_new;
+}
+
+int64_t session_expires_ms(ses_session *session)
+{
+    return info_of(session).expires_ms;
+}
+
 size_t scene_told(struct scene *scene, enum ses_event_type type)
 {
     size_t count = 0;

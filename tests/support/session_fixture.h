@@ -42,6 +42,16 @@ struct scene *scene_new(const char *provider, const char *json);
 void scene_free(struct scene *scene);
 void scene_forget(struct scene *scene); /* what was told and counted so far */
 
+/* For cmocka: a scene over the fake provider as the test's state. */
+int scene_set_up(void **state);
+int scene_tear_down(void **state);
+
+/* The test's scene, made anew with this configuration. */
+struct scene *scene_with(void **state, const char *json);
+
+bool session_is_new(ses_session *session);
+int64_t session_expires_ms(ses_session *session);
+
 size_t scene_told(struct scene *scene, enum ses_event_type type);
 size_t scene_rejected(struct scene *scene, enum ses_reason reason);
 const struct ses_event *scene_last(struct scene *scene, enum ses_event_type type);

@@ -9,9 +9,9 @@ import unittest
 
 try:
     from selenium import webdriver
+    from selenium.common.exceptions import WebDriverException
     from selenium.webdriver.chrome.service import Service
     from selenium.webdriver.common.by import By
-    from selenium.webdriver.support import expected_conditions
     from selenium.webdriver.support.wait import WebDriverWait
 except ImportError:
     webdriver = None
@@ -42,12 +42,22 @@ class Browser(unittest.TestCase):
                 raise AssertionError("chromium, chromium-driver and python3-selenium are needed")
             raise unittest.SkipTest("chromium, chromium-driver or python3-selenium is missing")
         cls.server = cls.enterClassContext(DemoServer())
+        profile = cls.enterClassContext(tempfile.TemporaryDirectory(ignore_cleanup_errors=True))
+        cls.browser = start_browser(profile)
+        cls.addClassCleanup(cls.browser.quit)
 
     def setUp(self):
-        profile = self.enterContext(tempfile.TemporaryDirectory(ignore_cleanup_errors=True))
-        self.browser = start_browser(profile)
-        self.addCleanup(self.browser.quit)
+        """Each test is a stranger in a window of its own."""
         self.browser.get(self.server.origin)
+        self.browser.delete_all_cookies()
+        before = self.browser.window_handles
+        self.browser.switch_to.new_window("window")
+        for window in before:
+            self.browser.switch_to.window(window)
+            self.browser.close()
+        self.browser.switch_to.window(self.browser.window_handles[0])
+        self.browser.get(self.server.origin)
+        self.browser.get_log("browser")
 
     # ---- what a visitor does ----
 
@@ -59,13 +69,14 @@ class Browser(unittest.TestCase):
 
     def press(self, name, within="body"):
         """The button of that label; then waits for the page that follows."""
-        page = self.find("html")
         buttons = [button for button in self.find(within).find_elements(By.TAG_NAME, "button")
                    if name in (button.text, button.accessible_name)]
+        self.browser.execute_script("window.left = true")
         buttons[0].click()
-        wait = WebDriverWait(self.browser, PATIENCE_S)
-        wait.until(expected_conditions.staleness_of(page))
-        wait.until(lambda b: b.execute_script("return document.readyState") == "complete")
+        # While one page makes way for the other, the driver may fail at any question.
+        wait = WebDriverWait(self.browser, PATIENCE_S, ignored_exceptions=(WebDriverException,))
+        wait.until(lambda browser: browser.execute_script(
+            "return document.readyState === 'complete' && !window.left"))
 
     def log_in(self, name="Ali Baba"):
         self.find("#name").send_keys(name)

@@ -42,13 +42,6 @@ static int tear_down(void **state)
     return 0;
 }
 
-static bool is_new(ses_session *session)
-{
-    struct ses_info info = { .size = sizeof info };
-    assert_ok(ses_info(session, &info));
-    return info.is_new;
-}
-
 /* ---- what a new id means ---- */
 
 static void the_new_id_has_the_values_and_the_pending_changes_at_once(void **state)
@@ -194,7 +187,7 @@ static void a_request_with_the_dead_id_gets_an_empty_session_without_a_cookie(vo
 
     session = scene_visit(scene, &dead);
     assert_int_equal(scene_rejected(scene, SES_REASON_CUT), 1);
-    assert_true(is_new(session));
+    assert_true(session_is_new(session));
     assert_int_equal(ses_type_of(session, "n"), SES_TYPE_ABSENT);
     assert_null(scene_commit(session, NULL));
     ses_release(session);
@@ -226,7 +219,7 @@ static void a_dead_id_does_not_hide_the_new_one_behind_it(void **state)
     char both[2 * COOKIE_TEXT_MAX + 2];
     (void)snprintf(both, sizeof both, "%s; %s", dead.cookie, visitor.cookie);
     session = scene_start(scene, both);
-    assert_false(is_new(session));
+    assert_false(session_is_new(session));
     assert_ok(ses_set_int(session, "n", 2));
     assert_ok(ses_regenerate(session));
     scene_finish(session, &visitor);
@@ -503,135 +496,6 @@ static void without_randomness_nothing_is_made_up(void **state)
     assert_int_equal(scene_count(scene), 2);
 }
 
-/* ---- hooks that do as they like (T-9) ---- */
-
-static jmp_buf out;
-static enum ses_event_type jump_at;
-
-static void jump_out(void *arg, const struct ses_event *event)
-{
-    (void)arg;
-    if (event->type == jump_at) {
-        jump_at = 0;
-        longjmp(out, 1);
-    }
-}
-
-static void a_hook_that_never_returns_leaves_the_session_ended(void **state)
-{
-    struct scene *scene = *state;
-    struct visitor visitor = scene_visitor(scene, 1);
-    ses_session *session = scene_visit(scene, &visitor);
-    scene->hook = jump_out;
-    jump_at = SES_EVENT_DESTROYED;
-    if (setjmp(out) == 0) {
-        assert_ok(ses_destroy(session));
-        fail_msg("the hook was not called");
-    }
-    assert_code(scene_exists(scene, &visitor), SES_ERR_NOT_FOUND);
-    assert_code(ses_set_int(session, "n", 2), SES_ERR_GONE);
-    assert_non_null(scene_commit(session, &visitor));
-    assert_string_equal(visitor.cookie, "");
-    ses_release(session);
-}
-
-static void a_hook_that_leaves_while_the_store_fails_does_not_keep_the_cookie(void **state)
-{
-    struct scene *scene = *state;
-    struct visitor visitor = scene_visitor(scene, 1);
-    ses_session *session = scene_visit(scene, &visitor);
-    scene->hook = jump_out;
-    jump_at = SES_EVENT_STORE_ERROR;
-    fake_provider_fail_call(FAKE_DESTROY, 1, SES_ERR_UNAVAILABLE, FAKE_BEFORE_ACT);
-    if (setjmp(out) == 0) {
-        assert_ok(ses_destroy(session));
-        fail_msg("the hook was not called");
-    }
-    assert_code(ses_set_int(session, "n", 2), SES_ERR_GONE);
-    assert_ok(ses_destroy(session));
-    assert_code(scene_exists(scene, &visitor), SES_ERR_NOT_FOUND);
-    assert_non_null(scene_commit(session, &visitor));
-    ses_release(session);
-}
-
-static void a_hook_that_leaves_a_commit_does_not_make_it_happen_twice(void **state)
-{
-    struct scene *scene = *state;
-    ses_session *session = scene_start(scene, NULL);
-    assert_ok(ses_increment(session, "n", 1));
-    scene->hook = jump_out;
-    jump_at = SES_EVENT_CREATED;
-    if (setjmp(out) == 0) {
-        assert_ok(ses_commit(session, NULL));
-        fail_msg("the hook was not called");
-    }
-    struct visitor visitor = { "" };
-    scene_finish(session, &visitor);
-    assert_int_equal(stored_int(scene, &visitor, "n"), 1);
-
-    ses_session *first = scene_visit(scene, &visitor), *second = scene_visit(scene, &visitor);
-    assert_ok(ses_increment(first, "n", 1));
-    assert_ok(ses_increment(second, "n", 1));
-    scene_finish(first, NULL);
-    jump_at = SES_EVENT_REPLAYED;
-    if (setjmp(out) == 0) {
-        assert_ok(ses_commit(second, NULL));
-        fail_msg("the hook was not called");
-    }
-    scene_finish(second, NULL);
-    assert_int_equal(stored_int(scene, &visitor, "n"), 3);
-}
-
-static void a_hook_that_leaves_a_regenerate_leaves_one_session_and_its_cookie(void **state)
-{
-    struct scene *scene = *state;
-    struct visitor visitor = scene_visitor(scene, 1);
-    ses_session *session = scene_visit(scene, &visitor);
-    assert_ok(ses_increment(session, "n", 1));
-    scene->hook = jump_out;
-    jump_at = SES_EVENT_REGENERATED;
-    if (setjmp(out) == 0) {
-        assert_ok(ses_regenerate(session));
-        fail_msg("the hook was not called");
-    }
-    assert_non_null(scene_commit(session, &visitor));
-    ses_release(session);
-    assert_int_equal(stored_int(scene, &visitor, "n"), 2);
-    assert_int_equal(scene_count(scene), 1);
-}
-
-/* Whatever happens, this one logs something else about it, through the same manager. */
-static void call_again(void *arg, const struct ses_event *event)
-{
-    static bool inside;
-    struct scene *scene = arg;
-    if (inside || event->type == SES_EVENT_STORE_ERROR)
-        return;
-    inside = true;
-    struct visitor visitor = scene_visitor(scene, 9);
-    assert_int_equal(stored_int(scene, &visitor, "n"), 9);
-    assert_ok(ses_destroy_id(scene->manager, cookie_value(visitor.cookie)));
-    assert_ok(ses_gc(scene->manager, 0, NULL));
-    inside = false;
-}
-
-static void a_hook_may_call_into_the_manager(void **state)
-{
-    struct scene *scene = *state;
-    scene->hook = call_again;
-    scene->hook_arg = scene;
-    struct visitor visitor = scene_visitor(scene, 1);
-    ses_session *session = scene_visit(scene, &visitor);
-    assert_ok(ses_increment(session, "n", 1));
-    assert_ok(ses_regenerate(session));
-    scene_finish(session, &visitor);
-    assert_int_equal(stored_int(scene, &visitor, "n"), 2);
-    session = scene_visit(scene, &visitor);
-    assert_ok(ses_destroy(session));
-    ses_release(session);
-    assert_int_equal(scene_count(scene), 0);
-}
-
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -656,11 +520,6 @@ int main(void)
         TEST(ids_that_repeat_overwrite_nobody),
         TEST(an_id_that_is_taken_is_made_again),
         TEST(without_randomness_nothing_is_made_up),
-        TEST(a_hook_that_never_returns_leaves_the_session_ended),
-        TEST(a_hook_that_leaves_while_the_store_fails_does_not_keep_the_cookie),
-        TEST(a_hook_that_leaves_a_commit_does_not_make_it_happen_twice),
-        TEST(a_hook_that_leaves_a_regenerate_leaves_one_session_and_its_cookie),
-        TEST(a_hook_may_call_into_the_manager),
     };
     return cmocka_run_group_tests_name("renew", tests, NULL, NULL);
 }
