@@ -113,6 +113,12 @@ static int open_store(ses_manager *manager, const struct ses_provider_ops *ops, 
     return r;
 }
 
+static int make_tags(ses_manager *manager)
+{
+    manager->tags = tags_new();
+    return manager->tags ? SES_OK : SES_ERR_NO_MEMORY;
+}
+
 static int manager_open(ses_manager *manager, const char *provider, const char *json,
                         const struct ses_manager_options *options, struct ses_error *error)
 {
@@ -122,6 +128,8 @@ static int manager_open(ses_manager *manager, const char *provider, const char *
         r = find_provider(provider ? provider : "", &ops, error);
     if (r == SES_OK)
         r = open_store(manager, ops, json, error);
+    if (r == SES_OK)
+        r = make_tags(manager);
     if (r == SES_OK)
         r = collector_new(manager, manager->config.gc_interval_s, &manager->collector);
     return r;
@@ -165,6 +173,7 @@ void ses_manager_unref(ses_manager *manager)
     collector_free(manager->collector);
     if (manager->store)
         store_close(manager->store);
+    tags_free(manager->tags);
     config_free(&manager->config);
     free(manager);
 }

@@ -10,6 +10,7 @@
 #include "core/store.h"
 
 #include "base/cleanup.h"
+#include "base/tag.h"
 
 struct ses_manager {
     atomic_uint refs;
@@ -19,6 +20,7 @@ struct ses_manager {
     ses_clock_fn *clock;
     void *clock_arg;
     struct store *store;
+    struct tags *tags; /* versions of records */
     struct collector *collector;
     struct ses_error *opening; /* where a provider's first lines go; NULL once it is open */
     struct events events;

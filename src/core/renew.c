@@ -24,7 +24,7 @@ DEFINE_CLEANUP_OF(struct renewal, renewal_drop)
 static int make_marker(const ses_session *session, struct ses_record *ret_marker)
 {
     struct ses_record marker = { .kind = SES_KIND_DEAD };
-    int r = version_make(&marker.version);
+    int r = tags_next(session->manager->tags, &marker.version);
     if (r < 0)
         return r;
     marker.expires_ms = manager_now_ms(session->manager) + DEAD_MS;

@@ -118,9 +118,6 @@ int session_swap(ses_session *session, const struct swap *swap, struct snapshot 
 /* After a write whose reply was lost: did it take place? Then @p code becomes SES_OK. */
 int session_confirm(ses_session *session, const struct ses_key *key, uint64_t version, int code);
 
-/* A new version tag, never 0. */
-int version_make(uint64_t *ret_version);
-
 /* As a provider takes it; the blob is borrowed. */
 struct ses_record snapshot_record(const struct snapshot *snapshot);
 

@@ -1,18 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "core/session.h"
 
-#include "base/random.h"
-
-int version_make(uint64_t *ret_version)
-{
-    uint64_t version;
-    int r = random_bytes(&version, sizeof version);
-    if (r < 0)
-        return r;
-    *ret_version = version | 1; /* never 0 */
-    return SES_OK;
-}
-
 int session_confirm(ses_session *session, const struct ses_key *key, uint64_t version, int code)
 {
     if (code != SES_ERR_UNAVAILABLE)
@@ -62,7 +50,7 @@ int session_replay(struct overlay *overlay, const struct record *record,
 int session_dress(const ses_session *session, ses_blob *blob, struct snapshot *ret_snapshot)
 {
     struct ses_record record = { .data = blob, .kind = SES_KIND_SESSION };
-    int r = version_make(&record.version);
+    int r = tags_next(session->manager->tags, &record.version);
     if (r < 0) {
         (void)ses_blob_unref(blob);
         return r;
