@@ -71,7 +71,8 @@ class Files(unittest.TestCase):
             "lib/libsesame.so", "lib/libsesame.so.0", f"lib/libsesame.so.{VERSION}",
             "lib/libsesame.a", "lib/libsesame-conformance.a",
             "lib/pkgconfig/sesame.pc", "lib/pkgconfig/sesame-conformance.pc",
-            "lib/cmake/Sesame/SesameConfig.cmake", "lib/cmake/Sesame/SesameConfigVersion.cmake"})
+            "lib/cmake/Sesame/SesameConfig.cmake", "lib/cmake/Sesame/SesameConfigVersion.cmake",
+            "share/man/man7/sesame.7", "share/man/man5/sesame-config.5"})
 
     def test_a_package_can_be_staged_under_destdir(self):
         stage = folder / "stage"
