@@ -3,7 +3,7 @@
 #define BENCH_FLOOR_H
 
 /*
- * What no design avoids, as bare loops: SHA-256 of the id with a kept context, one lookup in a
+ * What no design avoids, as bare loops: SHA-256 of the id, one lookup in a
  * table of 64 mutexes, and either a touch of the expiry or a compare-and-swap of a record of 400
  * bytes. Nothing is parsed, counted, checked or encoded, and nothing may fail.
  */

@@ -173,10 +173,8 @@ static int commit_open(ses_session *session)
 static int commit(ses_session *session, const struct ses_headers **ret_headers)
 {
     int r = session->failed;
-    if (r == SES_OK && session->state == SESSION_OPEN) {
+    if (r == SES_OK && session->state == SESSION_OPEN)
         r = commit_open(session);
-        session->headers.size = 0;
-    }
     if (r == SES_OK && session->headers.size == 0)
         r = session_build_headers(session, manager_now_ms(session->manager));
     if (r == SES_OK && ret_headers)

@@ -316,6 +316,7 @@ int ses_reload(ses_session *session)
     /* A cookie that was not handed out yet, as after regenerate, is still due. */
     if (session->state == SESSION_COMMITTED)
         session->cookie = COOKIE_LEAVE;
+    session->headers.size = 0; /* those of an earlier commit: the next one, or an end, makes its own */
     session->state = SESSION_OPEN;
     return SES_OK;
 }

@@ -412,6 +412,21 @@ static void a_new_session_can_be_committed_reloaded_and_committed_again(void **s
     assert_int_equal(stored_int(scene, &visitor, "n"), 2);
 }
 
+/* The headers of the commit before are not handed out again. */
+static void a_session_that_ends_after_a_reload_removes_its_cookie(void **state)
+{
+    struct scene *scene = *state;
+    struct visitor visitor = { "" };
+    ses_session *session = scene_start(scene, NULL);
+    assert_ok(ses_set_int(session, "n", 1));
+    assert_non_null(scene_commit(session, &visitor));
+    assert_ok(ses_reload(session));
+    assert_ok(ses_destroy(session));
+    assert_non_null(scene_commit(session, &visitor));
+    assert_string_equal(visitor.cookie, "");
+    ses_release(session);
+}
+
 /* ---- without HTTP ---- */
 
 static void sessions_are_opened_checked_and_ended_by_id(void **state)
@@ -478,6 +493,7 @@ int main(void)
         TEST(what_is_released_without_a_commit_is_lost_and_told),
         TEST(a_reload_shows_what_others_stored_under_the_pending_changes),
         TEST(a_new_session_can_be_committed_reloaded_and_committed_again),
+        TEST(a_session_that_ends_after_a_reload_removes_its_cookie),
         TEST(sessions_are_opened_checked_and_ended_by_id),
         TEST(a_session_outlives_the_last_reference_to_its_manager),
     };
