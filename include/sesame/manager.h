@@ -43,7 +43,7 @@ enum ses_event_type {
     SES_EVENT_REJECTED,    /**< a request's id was refused; see reason */
     SES_EVENT_REGENERATED, /**< a session changed its id; fingerprint is the new one's */
     SES_EVENT_DESTROYED,   /**< a session was ended */
-    SES_EVENT_EXPIRED,     /**< a session was found past a limit, and removed */
+    SES_EVENT_EXPIRED,     /**< a session was found past a limit */
     SES_EVENT_REPLAYED,    /**< a commit met others and was replayed; see replays */
     SES_EVENT_UNCOMMITTED, /**< changes were released without a commit: they are lost */
     SES_EVENT_STORE_ERROR  /**< the provider failed; see code */
@@ -117,12 +117,13 @@ struct ses_stats {
 /**
  * Makes a manager and opens its store.
  *
- * @param provider     "memory", or the name of a provider that was registered
+ * @param provider     "memory", or the name of a provider that was registered or is a module
  * @param config_json  an object; NULL or "" for the defaults. docs/configuration.md has the keys
  * @param options      copied; may be NULL
  * @param error        filled in on failure; may be NULL
  * @return a new reference, or NULL: #SES_ERR_INVALID (the message says which key, and what
- *   would be right), #SES_ERR_UNAVAILABLE, #SES_ERR_UNSUPPORTED, #SES_ERR_ABI, #SES_ERR_NO_MEMORY
+ *   would be right), #SES_ERR_UNAVAILABLE, #SES_ERR_UNSUPPORTED, #SES_ERR_ABI, #SES_ERR_NO_MEMORY,
+ *   #SES_ERR_NO_RANDOMNESS, or what else the provider's open() answered
  */
 SES_API SES_MUST_USE ses_manager *ses_manager_new(const char *provider, const char *config_json,
                                                   const struct ses_manager_options *options,
@@ -156,7 +157,8 @@ SES_API SES_MUST_USE int ses_gc(ses_manager *manager, uint32_t budget_records,
  *  (it runs already), #SES_ERR_NO_MEMORY. Any thread. */
 SES_API SES_MUST_USE int ses_gc_start(ses_manager *manager);
 
-/** Stops that thread and waits for its end. Does nothing if none runs. Any thread. */
+/** Stops that thread and waits for its end. Does nothing if none runs. Any thread but that one: not
+ *  from an event hook or a log function. */
 SES_API void ses_gc_stop(ses_manager *manager);
 
 /** Counts the sessions alive. @return #SES_OK, #SES_ERR_UNSUPPORTED, #SES_ERR_UNAVAILABLE.

@@ -45,6 +45,15 @@ static inline char ascii_lower(char c)
     return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
 }
 
+static inline bool ascii_starts(const char *text, const char *prefix)
+{
+    while (*prefix && ascii_lower(*text) == ascii_lower(*prefix)) {
+        text++;
+        prefix++;
+    }
+    return *prefix == '\0';
+}
+
 static inline bool ascii_same(const char *a, const char *b)
 {
     while (*a && ascii_lower(*a) == ascii_lower(*b)) {

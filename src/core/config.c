@@ -8,7 +8,6 @@
 
 #include <stddef.h>
 #include <stdio.h>
-#include <strings.h>
 
 enum {
     YEARS_10_S = 10 * 366 * 24 * 60 * 60,
@@ -148,7 +147,7 @@ static void fill_texts(struct config *c)
 
 static bool has_prefix(const char *name)
 {
-    return strncasecmp(name, "__Host-", 7) == 0 || strncasecmp(name, "__Secure-", 9) == 0;
+    return ascii_starts(name, "__Host-") || ascii_starts(name, "__Secure-");
 }
 
 static const char *prefix_text(const struct config *c, bool named)

@@ -6,7 +6,6 @@
 #include <sesame/error.h>
 
 #include <stdio.h>
-#include <strings.h>
 #include <time.h>
 
 /* ---- reading ---- */
@@ -115,16 +114,11 @@ static bool domain_valid(const char *domain)
     return before != '.' && before != '-';
 }
 
-static bool has_prefix(const char *name, const char *prefix)
-{
-    return strncasecmp(name, prefix, strlen(prefix)) == 0;
-}
-
 /* The promises that a prefixed name makes (RFC 6265bis 4.1.3); any case counts, as browsers do. */
 static const char *prefix_fault(const struct ses_cookie *cookie)
 {
-    const bool host = has_prefix(cookie->name, "__Host-");
-    if ((host || has_prefix(cookie->name, "__Secure-")) && !cookie->secure)
+    const bool host = ascii_starts(cookie->name, "__Host-");
+    if ((host || ascii_starts(cookie->name, "__Secure-")) && !cookie->secure)
         return "a name with __Host- or __Secure- needs Secure";
     if (host && cookie->domain)
         return "a name with __Host- forbids a domain";

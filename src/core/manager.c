@@ -201,17 +201,21 @@ int manager_gc_step(ses_manager *manager, uint32_t budget, struct ses_gc_step *r
     return r;
 }
 
+/* Without a budget the provider comes to its end twice: a round that others had begun may have
+ * passed by what has expired since. */
 int ses_gc(ses_manager *manager, uint32_t budget_records, uint64_t *ret_removed)
 {
     const uint32_t budget = budget_records ? budget_records : GC_STEP_RECORDS;
     struct ses_gc_step step;
     uint64_t removed = 0;
+    int ends = 0;
     do {
         int r = manager_gc_step(manager, budget, &step);
         if (r < 0)
             return r;
         removed += step.removed;
-    } while (step.more && budget_records == 0);
+        ends += !step.more;
+    } while (ends < 2 && budget_records == 0);
 
     if (ret_removed)
         *ret_removed = removed;

@@ -3,6 +3,7 @@
 
 #include <dlfcn.h>
 #include <limits.h>
+#include <link.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -16,17 +17,21 @@ static bool name_valid(const char *name)
            strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_") == len;
 }
 
-/* Beside the library that holds this very function. */
+/* Beside the library that holds this very function. A program that is linked with it statically has
+ * no such folder: where it lies is only known from argv[0], and that is its caller's to choose. */
 static bool module_path(const char *name, char *path, size_t size)
 {
     static const char anchor = 0;
     Dl_info info;
-    if (dladdr(&anchor, &info) == 0 || !info.dli_fname)
+    void *found = NULL;
+    if (dladdr1(&anchor, &info, &found, RTLD_DL_LINKMAP) == 0 || !found)
         return false;
-    const char *slash = strrchr(info.dli_fname, '/');
-    const int folder_len = slash ? (int)(slash - info.dli_fname) : 0;
-    const int len = snprintf(path, size, "%.*s%ssesame/%s.so", folder_len, info.dli_fname,
-                             slash ? "/" : "./", name);
+    const struct link_map *library = found;
+    const char *slash = strrchr(library->l_name, '/');
+    if (!slash)
+        return false;
+    const int folder_len = (int)(slash - library->l_name);
+    const int len = snprintf(path, size, "%.*s/sesame/%s.so", folder_len, library->l_name, name);
     return len > 0 && (size_t)len < size;
 }
 
@@ -34,10 +39,14 @@ int module_load(const char *name, const struct ses_provider_ops **ret_ops, char 
                 size_t why_size)
 {
     char path[PATH_MAX], symbol[NAME_LEN_MAX + sizeof "ses_provider_"];
-    if (!name_valid(name) || !module_path(name, path, sizeof path)) {
+    if (!name_valid(name)) {
         (void)snprintf(why, why_size, "a provider's name is 1 to %d of a-z, 0-9 and _",
                        NAME_LEN_MAX);
         return SES_ERR_INVALID;
+    }
+    if (!module_path(name, path, sizeof path)) {
+        (void)snprintf(why, why_size, "the library has no folder to look for modules in");
+        return SES_ERR_NOT_FOUND;
     }
     if (access(path, F_OK) != 0) {
         (void)snprintf(why, why_size, "there is no module %s", path);

@@ -316,7 +316,7 @@ int ses_reload(ses_session *session)
     /* A cookie that was not handed out yet, as after regenerate, is still due. */
     if (session->state == SESSION_COMMITTED)
         session->cookie = COOKIE_LEAVE;
-    session->headers.size = 0; /* those of an earlier commit: the next one, or an end, makes its own */
+    session->headers.size = 0; /* the next commit, or an end, makes its own */
     session->state = SESSION_OPEN;
     return SES_OK;
 }
@@ -328,9 +328,22 @@ const char *ses_session_id(ses_session *session)
     return session_need_id(session) == SES_OK ? session->id.text : NULL;
 }
 
-static const char *info_text(ses_session *session, struct ses_slice text)
+/* Out of memory is an error, not a text that is absent: NULL would say that nobody is logged in. */
+static int info_text(ses_session *session, struct ses_slice text, const char **ret_text)
 {
-    return text.len > 0 ? arena_text(&session->arena, text) : NULL;
+    *ret_text = text.len > 0 ? arena_text(&session->arena, text) : NULL;
+    return text.len > 0 && !*ret_text ? SES_ERR_NO_MEMORY : SES_OK;
+}
+
+static int info_texts(ses_session *session, const struct record_header *header,
+                      struct ses_info *info)
+{
+    int r = info_text(session, header->user, &info->user);
+    if (r == SES_OK)
+        r = info_text(session, header->peer, &info->peer);
+    if (r == SES_OK)
+        r = info_text(session, header->user_agent, &info->user_agent);
+    return r;
 }
 
 static void write_hex(struct ses_slice bytes, char *out)
@@ -354,11 +367,11 @@ int ses_info(ses_session *session, struct ses_info *ret_info)
     if (session->snapshot.blob) {
         info.created_ms = header->created_ms;
         info.expires_ms = session->snapshot.expires_ms;
-        info.user = info_text(session, header->user);
         info.level = (int)header->level;
-        info.peer = info_text(session, header->peer);
-        info.user_agent = info_text(session, header->user_agent);
         write_hex(header->handle, info.handle);
+        int r = info_texts(session, header, &info);
+        if (r < 0)
+            return r;
     }
     const size_t first_size = sizeof info;
     return abi_copy_out(ret_info, ret_info->size, &info, sizeof info, first_size);

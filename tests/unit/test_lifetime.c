@@ -150,6 +150,24 @@ static void gc_goes_on_until_all_is_freed_unless_it_has_a_budget(void **state)
     assert_int_equal(scene_stats(scene).collected, 5);
 }
 
+/* The shards that the first call has passed are looked at again. */
+static void gc_without_a_budget_frees_what_a_round_in_progress_has_passed(void **state)
+{
+    scene_free(*state);
+    struct scene *scene = *state = scene_new("memory", NULL);
+    uint64_t removed;
+    for (int i = 0; i < 200; i++)
+        (void)scene_visitor(scene, i);
+    atomic_store(&scene->now_ms, SCENE_START_MS + IDLE_S * 1000);
+    assert_ok(ses_gc(scene->manager, 100, &removed));
+    assert_int_equal(removed, 100);
+    for (int i = 0; i < 200; i++)
+        (void)scene_visitor(scene, i);
+    atomic_store(&scene->now_ms, SCENE_START_MS + 2 * IDLE_S * 1000);
+    assert_ok(ses_gc(scene->manager, 0, &removed));
+    assert_int_equal(removed, 300);
+}
+
 static void a_record_of_the_future_is_young_and_not_broken(void **state)
 {
     struct scene *scene = *state;
@@ -297,6 +315,7 @@ int main(void)
         TEST(the_absolute_end_is_checked_to_the_millisecond_whatever_the_store_keeps),
         TEST(the_core_refuses_what_a_store_hands_over_too_late),
         TEST(gc_goes_on_until_all_is_freed_unless_it_has_a_budget),
+        TEST(gc_without_a_budget_frees_what_a_round_in_progress_has_passed),
         TEST(a_record_of_the_future_is_young_and_not_broken),
         TEST(a_session_has_timeouts_of_its_own),
         TEST(reading_is_one_load_until_the_threshold_and_then_two_calls),
