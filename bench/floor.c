@@ -117,8 +117,7 @@ void floor_free(struct floor_table *table)
         free(shard->slots);
         (void)pthread_mutex_destroy(&shard->mutex);
     }
-    if (table)
-        free(table);
+    free(table);
 }
 
 /* ---- the operations ---- */

@@ -114,7 +114,8 @@ SES_API SES_MUST_USE int ses_commit(ses_session *session, const struct ses_heade
 
 /** Reads the newest snapshot. Changes not yet committed stay on top of it, but for those of a
  * commit whose outcome is unknown; they are dropped. A committed session can be changed again, as a
- *  WebSocket does. @return #SES_OK, #SES_ERR_GONE. */
+ *  WebSocket does; what was handed out stays until release, so let one that lives for hours go now
+ *  and then. @return #SES_OK, #SES_ERR_GONE. */
 SES_API SES_MUST_USE int ses_reload(ses_session *session);
 
 /** Frees the session. Changes that were not committed are not stored; an event says so. Accepts

@@ -42,7 +42,9 @@ static inline bool ascii_is_alnum(char c)
 
 static inline char ascii_lower(char c)
 {
-    return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
+    if (c < 'A' || c > 'Z')
+        return c;
+    return (char)(c - 'A' + 'a');
 }
 
 static inline bool ascii_starts(const char *text, const char *prefix)

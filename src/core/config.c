@@ -16,7 +16,9 @@ enum {
     DEFAULT_ABSOLUTE_S = 24 * 60 * 60,
     TOUCH_DEFAULT_MAX_S = 60,
     DEFAULT_VALUE_BYTES = 64 * 1024,
+    DEFAULT_RECORD_BYTES = 256 * 1024,
     TEXT_MAX = 4096,
+    BYTES_MAX = 16 * 1024 * 1024,
     LIFETIME_MAX_S = INT32_MAX, /* beyond browsers' 400 days it is clamped, not refused */
 };
 
@@ -85,8 +87,8 @@ static const struct ses_setting settings[] = {
     BOOL("cookiePartitioned", partitioned, false),
     CHOICE("cacheControl", cache, cache_words, CACHE_NO_STORE),
     CHOICE("creation", creation, creation_words, CREATION_LAZY),
-    INT("maxRecordBytes", max_record_bytes, 1024, 16 * 1024 * 1024, 256 * 1024),
-    INT("maxValueBytes", max_value_bytes, 16, 16 * 1024 * 1024, 0),
+    INT("maxRecordBytes", max_record_bytes, 1024, BYTES_MAX, DEFAULT_RECORD_BYTES),
+    INT("maxValueBytes", max_value_bytes, 16, BYTES_MAX, 0),
     INT("maxKeyBytes", max_key_bytes, 1, 255, 255),
     INT("maxValues", max_values, 1, 65536, 1024),
     INT("maxReplays", max_replays, 0, 10000, 100),
@@ -329,8 +331,11 @@ int config_read(struct config *config, const char *text,
     if (r < 0)
         return r;
 
-    const struct settings_table tables[] = { { settings, config },
-                                             { provider_settings, instance } };
+    static const struct ses_setting none[] = { { .name = NULL } };
+    const struct settings_table tables[] = {
+        { settings, config },
+        { provider_settings ? provider_settings : none, instance },
+    };
     r = settings_read(config->json, tables, 2, error);
     return r < 0 ? r : complete(config, error);
 }

@@ -138,7 +138,7 @@ static int manager_open(ses_manager *manager, const char *provider, const char *
 ses_manager *ses_manager_new(const char *provider, const char *config_json,
                              const struct ses_manager_options *options, struct ses_error *error)
 {
-    struct ses_error unasked;
+    struct ses_error unasked = { 0 };
     struct ses_error *e = error ? error : &unasked;
     *e = (struct ses_error){ .code = SES_ERR_NO_MEMORY };
 

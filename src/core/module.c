@@ -57,6 +57,8 @@ int module_load(const char *name, const struct ses_provider_ops **ret_ops, char 
     void *module = dlopen(path, RTLD_NOW | RTLD_LOCAL);
     const struct ses_provider_ops *ops = module ? dlsym(module, symbol) : NULL;
     if (!ops || !ops->name || strcmp(ops->name, name) != 0) {
+        /* POSIX lets dlerror() be unsafe in threads; that of glibc and of musl is not. */
+        /* NOLINTNEXTLINE(concurrency-mt-unsafe) */
         const char *reason = ops ? "its provider has another name" : dlerror();
         (void)snprintf(why, why_size, "module %s: %s", path, reason ? reason : "no provider in it");
         if (module)

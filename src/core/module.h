@@ -9,8 +9,8 @@
  * `const struct ses_provider_ops ses_provider_NAME`. Loaded once, never unloaded. On failure @p why
  * says in one line what was looked for and what is wrong with it.
  *
- * SES_ERR_INVALID (not a provider's name), SES_ERR_NOT_FOUND (no such file, or the library is linked
- * into the program), SES_ERR_UNSUPPORTED (it does not load, or has no such symbol).
+ * SES_ERR_INVALID (not a provider's name), SES_ERR_NOT_FOUND (no such file, or the library is
+ * linked into the program), SES_ERR_UNSUPPORTED (it does not load, or has no such symbol).
  */
 int module_load(const char *name, const struct ses_provider_ops **ret_ops, char *why,
                 size_t why_size);

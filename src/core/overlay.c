@@ -281,7 +281,9 @@ void overlay_forget(struct overlay *o, struct ses_slice key)
 static int merge(const struct overlay *o, const struct record *stored, enum view view,
                  overlay_pair_fn *fn, void *arg)
 {
-    struct ses_slice pairs = o->cleared ? (struct ses_slice){ 0 } : stored->pairs;
+    struct ses_slice pairs = { 0 };
+    if (!o->cleared)
+        pairs = stored->pairs;
     struct pair pair;
     bool more = record_next(&pairs, &pair);
     size_t at = 0;

@@ -49,7 +49,7 @@ struct found {
 static size_t table_len(const struct settings_table *table)
 {
     size_t len = 0;
-    while (table->settings && table->settings[len].name)
+    while (table->settings[len].name)
         len++;
     return len;
 }
@@ -108,19 +108,27 @@ static size_t distance(const char *a, const char *b)
     return row[width];
 }
 
+/* Of one table: a setting that is nearer than @p best bytes of difference. */
+static const char *nearest_of(const struct settings_table *table, const char *name, size_t *best)
+{
+    const char *nearest = NULL;
+    for (const struct ses_setting *setting = table->settings; setting->name; setting++) {
+        const size_t found = distance(name, setting->name);
+        if (found < *best) {
+            *best = found;
+            nearest = setting->name;
+        }
+    }
+    return nearest;
+}
+
 static int fail_unknown(const struct reading *reading, const char *name)
 {
     const char *nearest = "cookieName";
     size_t best = SIZE_MAX;
     for (size_t t = 0; t < reading->count; t++) {
-        const struct ses_setting *setting = reading->tables[t].settings;
-        for (; setting && setting->name; setting++) {
-            const size_t found = distance(name, setting->name);
-            if (found < best) {
-                best = found;
-                nearest = setting->name;
-            }
-        }
+        const char *nearer = nearest_of(&reading->tables[t], name, &best);
+        nearest = nearer ? nearer : nearest;
     }
     return error_set(reading->error, SES_ERR_INVALID,
                      "unknown configuration key \"%.64s\"; the nearest known one is \"%s\"", name,

@@ -14,7 +14,7 @@
 #include <jansson.h>
 
 struct settings_table {
-    const struct ses_setting *settings; /* ended by a NULL name; may be NULL */
+    const struct ses_setting *settings; /* ended by a NULL name */
     void *target;
 };
 

@@ -100,6 +100,15 @@ class Security(unittest.TestCase):
         self.assertEqual(sorted(named - defined), [])
 
 
+class Record(unittest.TestCase):
+    def test_the_worked_example_is_the_one_that_a_test_writes(self):
+        page = (TOP / "docs/internals/record.md").read_text().split("## A worked example")[1]
+        columns = re.findall(r"^    ((?:[0-9a-f]{2,} )+) ", page, re.M)
+        source = (TOP / "tests/unit/test_record.c").read_text()
+        example = re.search(r"example\[\] =((?:\s+\"[0-9a-f]+\")+);", source)[1]
+        self.assertEqual("".join(columns).replace(" ", ""), re.sub(r"[\s\"]", "", example))
+
+
 class Links(unittest.TestCase):
     def test_every_link_within_the_documentation_leads_somewhere(self):
         pages = [*TOP.glob("*.md"), *(TOP / "docs").rglob("*.md")]

@@ -478,6 +478,31 @@ static void another_implementation_reads_the_same_record(void **state)
     cbor_decref(&item);
 }
 
+/* docs/internals/record.md takes it apart; a test compares the two. */
+static void the_worked_example_is_what_is_written(void **state)
+{
+    (void)state;
+    static const char example[] =
+        "82a50001011b000001b8dac5b400021b000001b8dac5b40007503031323334353637383961626364"
+        "656608693139322e302e322e37a2616e03647573657263616461";
+    const struct record_header header = {
+        .created_ms = SCENE_START_MS,
+        .absolute_base_ms = SCENE_START_MS,
+        .handle = { handle, HANDLE_BYTES },
+        .peer = { "192.0.2.7", 9 },
+    };
+    CLEANUP(blob_unref)
+    ses_blob *blob = assemble(&header, 2, SLICE("\x61n\x03\x64user\x63\x61\x64\x61"));
+    const struct ses_slice bytes = ses_blob_bytes(blob);
+    assert_ok(decode(bytes));
+    assert_int_equal(2 * bytes.len, sizeof example - 1);
+    for (size_t i = 0; i < bytes.len; i++) {
+        char digits[3];
+        (void)snprintf(digits, sizeof digits, "%02x", ((const unsigned char *)bytes.data)[i]);
+        assert_memory_equal(digits, example + 2 * i, 2);
+    }
+}
+
 /* ---- through the life of a session ---- */
 
 static void what_a_later_release_stored_survives_commits_and_a_new_id(void **state)
@@ -515,6 +540,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_member_of_the_header_comes_back),
+        cmocka_unit_test(the_worked_example_is_what_is_written),
         cmocka_unit_test(each_member_comes_back_alone),
         cmocka_unit_test(different_headers_and_values_never_encode_alike),
         cmocka_unit_test(members_of_a_later_release_are_kept_as_they_stand),

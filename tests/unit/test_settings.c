@@ -64,8 +64,8 @@ static struct reading read_text(const char *text)
     struct reading reading = { .json = json_loads(text, 0, NULL) };
     assert_non_null(reading.json);
     memset(&reading.shop, 0xa5, sizeof reading.shop);
-    const struct settings_table tables[] = { { shop_settings, &reading.shop }, { NULL, NULL } };
-    reading.code = settings_read(reading.json, tables, 2, &reading.error);
+    const struct settings_table tables[] = { { shop_settings, &reading.shop } };
+    reading.code = settings_read(reading.json, tables, 1, &reading.error);
     for (size_t i = 0; i < sizeof reading.shop.before; i++) {
         assert_int_equal(reading.shop.before[i], 0xa5);
         assert_int_equal(reading.shop.after[i], 0xa5);
