@@ -233,6 +233,20 @@ static bool prefix_valid(const char *prefix)
     return true;
 }
 
+/* Headers that mean something already: an id in one of them would break the message or leak. */
+static bool header_taken(const char *name)
+{
+    static const char *const taken[] = {
+        "Cookie",     "Set-Cookie",        "Content-Length", "Content-Type", "Host", "Location",
+        "Connection", "Transfer-Encoding", "Cache-Control",  "Vary",         "Date", NULL,
+    };
+    for (size_t i = 0; taken[i]; i++) {
+        if (ascii_same(taken[i], name))
+            return true;
+    }
+    return false;
+}
+
 static int check_ids(const struct config *c, struct ses_error *error)
 {
     if (c->query_transport)
@@ -245,6 +259,9 @@ static int check_ids(const struct config *c, struct ses_error *error)
         return fail(error,
                     "\"EnableSidInHTTPHeader\" needs \"SessionNameInHTTPHeader\", a header's name "
                     "such as \"X-Session\"");
+    if (c->header_transport && header_taken(c->header_name))
+        return fail(error, "\"SessionNameInHTTPHeader\" names a header that has a meaning of its "
+                           "own; take another, such as \"X-Session\"");
     return SES_OK;
 }
 

@@ -231,6 +231,9 @@ static void an_id_in_a_header_needs_the_headers_name(void **state)
     assert_refused("{\"EnableSidInHTTPHeader\":true,\"SessionNameInHTTPHeader\":\"X:\"}", message);
     assert_refused("{\"EnableSidInHTTPHeader\":true,\"SessionNameInHTTPHeader\":\"X\\r\\nY\"}",
                    message);
+    assert_refused("{\"EnableSidInHTTPHeader\":true,\"SessionNameInHTTPHeader\":\"set-cookie\"}",
+                   "\"SessionNameInHTTPHeader\" names a header that has a meaning of its own; take "
+                   "another, such as \"X-Session\"");
     assert_taken("{\"EnableSidInHTTPHeader\":true,\"SessionNameInHTTPHeader\":\"x-session\"}");
     assert_taken("{\"SessionNameInHTTPHeader\":\"X Y\"}"); /* not used */
 }
