@@ -46,7 +46,13 @@ enum ses_event_type {
     SES_EVENT_EXPIRED,     /**< a session was found past a limit */
     SES_EVENT_REPLAYED,    /**< a commit met others and was replayed; see replays */
     SES_EVENT_UNCOMMITTED, /**< changes were released without a commit: they are lost */
-    SES_EVENT_STORE_ERROR  /**< the provider failed; see code */
+    SES_EVENT_STORE_ERROR, /**< the provider failed; see code */
+    SES_EVENT_LOGIN,       /**< a user logged in or stepped up; fingerprint is the new id's */
+    SES_EVENT_RENEWED,     /**< an id was changed by time; fingerprint is the new one's */
+    SES_EVENT_THEFT,       /**< an id came back that was replaced long ago: it may be stolen */
+    SES_EVENT_BINDING,     /**< a session came from elsewhere; see reason */
+    SES_EVENT_CSRF,        /**< a CSRF token was refused */
+    SES_EVENT_SCAN         /**< a peer sends made-up ids, more than `scanLimit` a minute */
 };
 
 /** Why an id was refused. The visitor only ever learns "no valid session". */
@@ -57,7 +63,12 @@ enum ses_reason {
     SES_REASON_EXPIRED,   /**< past the idle or the absolute timeout */
     SES_REASON_CUT,       /**< replaced by a new id at a log-in or regenerate */
     SES_REASON_CORRUPT,   /**< its record does not decode */
-    SES_REASON_TOO_MANY   /**< more cookies of our name than one request may have tried */
+    SES_REASON_TOO_MANY,  /**< more cookies of our name than one request may have tried */
+    SES_REASON_ENDED,     /**< ended a moment ago, by a log-out or from elsewhere */
+    SES_REASON_STOLEN,    /**< replaced long ago, or ended because such an id had come back */
+    SES_REASON_AGENT,     /**< another browser than at log-in (`bindUserAgent`) */
+    SES_REASON_NETWORK,   /**< another network than at log-in (`bindNetwork`) */
+    SES_REASON_SCANNING   /**< not looked up: its sender tries too many (`scanAction`) */
 };
 
 /** One event. Borrowed for the call. */
@@ -69,6 +80,7 @@ struct ses_event {
     uint32_t replays;         /**< how many, of a replayed commit */
     uint64_t fingerprint;     /**< salted hash of the id, equal for equal ids; 0: none */
     const char *peer;         /**< who asked, as far as it is known; or NULL */
+    const char *user;         /**< whose session it is; NULL: nobody's, or not known */
 };
 
 /**
@@ -112,6 +124,13 @@ struct ses_stats {
     uint64_t unknown;      /**< refused ids: no record */
     uint64_t cut;          /**< refused ids: replaced by a new one */
     uint64_t corrupt;      /**< refused ids: record does not decode */
+    uint64_t logins;       /**< log-ins, step-ups and remembered log-ins */
+    uint64_t renewed;      /**< ids that were changed by time */
+    uint64_t thefts;       /**< ids that came back after they had been replaced */
+    uint64_t bindings;     /**< sessions that came from elsewhere */
+    uint64_t csrf;         /**< CSRF tokens refused */
+    uint64_t scans;        /**< peers found scanning */
+    uint64_t scanning;     /**< refused ids: their sender tries too many */
 };
 
 /**
@@ -160,6 +179,16 @@ SES_API SES_MUST_USE int ses_gc_start(ses_manager *manager);
 /** Stops that thread and waits for its end. Does nothing if none runs. Any thread but that one: not
  *  from an event hook or a log function. */
 SES_API void ses_gc_stop(ses_manager *manager);
+
+/** Receives one line of text, without newline; borrowed for the call. */
+typedef void ses_line_fn(void *arg, const char *line);
+
+/** Tells the policy in force, line by line, and each way in which it falls short of @p preset
+ *  ("asvs-l1" to "asvs-l3", "aal1" to "aal3"; NULL: of none), ASVS 5.0 7.1.1. The lines that tell a
+ *  shortfall begin with "short of ". @return #SES_OK, #SES_ERR_INVALID (no such preset). Any
+ *  thread. */
+SES_API SES_MUST_USE int ses_manager_policy(ses_manager *manager, const char *preset,
+                                            ses_line_fn *fn, void *arg);
 
 /** Counts the sessions alive. @return #SES_OK, #SES_ERR_UNSUPPORTED, #SES_ERR_UNAVAILABLE.
  *  Any thread. */

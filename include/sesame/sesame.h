@@ -10,6 +10,7 @@
 #include <sesame/common.h>
 #include <sesame/error.h>
 #include <sesame/http.h>
+#include <sesame/login.h>
 #include <sesame/manager.h>
 #include <sesame/session.h>
 #include <sesame/version.h>

@@ -70,10 +70,17 @@ struct ses_info {
     int64_t created_ms;     /**< Unix milliseconds */
     int64_t expires_ms;     /**< when it ends if nobody uses it again, Unix milliseconds */
     const char *user;       /**< who is logged in; NULL: nobody */
-    int level;              /**< of authentication; 0: none */
-    const char *peer;       /**< who created it; NULL: unknown */
+    int level;              /**< of authentication (enum ses_level); 0: none */
+    const char *peer;       /**< who created it, or logged in; NULL: unknown */
     const char *user_agent; /**< likewise */
     char handle[33];        /**< public name, neither id nor key: safe to show; "" while new */
+    int64_t auth_ms;        /**< when the user authenticated, Unix milliseconds; 0: never */
+    int64_t seen_ms;        /**< when it was used last, to the touch threshold, Unix milliseconds */
+    int64_t end_ms;         /**< when it ends however it is used, Unix milliseconds; 0: never */
+    /** When an id that it had had before came back, Unix milliseconds; 0: never. Of a new session:
+     *  the one that this browser had was ended for it. */
+    int64_t suspected_ms;
+    bool remembered; /**< ses_list(): no session, but a browser that would be logged in again */
 };
 
 /* ---- life of a session ---- */

@@ -14,6 +14,9 @@ enum {
     DEFAULT_GC_S = 60,
     DEFAULT_IDLE_S = 30 * 60,
     DEFAULT_ABSOLUTE_S = 24 * 60 * 60,
+    DEFAULT_RENEWAL_S = 60 * 60,
+    DEFAULT_GRACE_S = 10,
+    DEFAULT_SCAN_LIMIT = 60,
     TOUCH_DEFAULT_MAX_S = 60,
     DEFAULT_VALUE_BYTES = 64 * 1024,
     DEFAULT_RECORD_BYTES = 256 * 1024,
@@ -33,6 +36,10 @@ static const char *const prefix_words[] = { "auto", "none", "secure", "host", NU
 static const char *const same_site_words[] = { "", "default", "lax", "strict", "none", NULL };
 static const char *const cache_words[] = { "no-store", "private", "none", NULL };
 static const char *const creation_words[] = { "lazy", "eager", NULL };
+static const char *const user_full_words[] = { "refuse", "endOldest", "endLeastRecent", NULL };
+static const char *const stolen_words[] = { "end", "report", NULL };
+static const char *const binding_words[] = { "off", "signal", "demand", NULL };
+static const char *const scan_words[] = { "report", "refuse", NULL };
 
 #define AT(member_) .offset = offsetof(struct config, member_)
 #define BOOL(name_, member_, preset_)                                                              \
@@ -52,6 +59,11 @@ static const char *const creation_words[] = { "lazy", "eager", NULL };
  {                                                                                                 \
   .name = (name_), .type = SES_SETTING_CHOICE, AT(member_), .choices = (words_),                   \
   .preset = (preset_)                                                                              \
+ }
+
+#define LIST(name_, member_)                                                                       \
+ {                                                                                                 \
+  .name = (name_), .type = SES_SETTING_LIST, AT(member_)                                           \
  }
 
 static const struct ses_setting settings[] = {
@@ -92,7 +104,26 @@ static const struct ses_setting settings[] = {
     INT("maxKeyBytes", max_key_bytes, 1, 255, 255),
     INT("maxValues", max_values, 1, 65536, 1024),
     INT("maxReplays", max_replays, 0, 10000, 100),
-    { .name = "trustedProxies", .type = SES_SETTING_LIST, AT(trusted_proxies) },
+    LIST("trustedProxies", trusted_proxies),
+    /* log-ins */
+    INT("renewalInterval", renewal_s, 0, YEARS_10_S, -1),
+    INT("renewalGrace", grace_s, 1, 600, DEFAULT_GRACE_S),
+    CHOICE("whenStolen", when_stolen, stolen_words, STOLEN_END),
+    INT("maxSessionsPerUser", max_user_sessions, 0, 100000, 0),
+    CHOICE("whenUserFull", when_user_full, user_full_words, USER_FULL_REFUSE),
+    INT("rememberLifetime", remember_s, 0, COOKIE_AGE_MAX_S, 0),
+    TEXT("rememberCookieName", remember_name, COOKIE_NAME_MAX),
+    TEXT("backgroundHeader", background_header, COOKIE_NAME_MAX),
+    /* attacks */
+    LIST("evictDomains", evict_domains),
+    LIST("evictPaths", evict_paths),
+    CHOICE("bindUserAgent", bind_user_agent, binding_words, BINDING_OFF),
+    CHOICE("bindNetwork", bind_network, binding_words, BINDING_OFF),
+    INT("bindPrefix4", bind_prefix_4, 8, 32, 24),
+    INT("bindPrefix6", bind_prefix_6, 16, 128, 48),
+    INT("scanLimit", scan_limit, 0, 1000000, DEFAULT_SCAN_LIMIT),
+    CHOICE("scanAction", scan_action, scan_words, SCAN_REPORT),
+    LIST("idKey", id_keys),
     { .name = NULL },
 };
 
@@ -126,6 +157,8 @@ static void fill_limits(struct config *c)
         c->gc_interval_s = DEFAULT_GC_S;
     if (c->absolute_s < 0)
         c->absolute_s = c->idle_s > DEFAULT_ABSOLUTE_S ? c->idle_s : DEFAULT_ABSOLUTE_S;
+    if (c->renewal_s < 0)
+        c->renewal_s = DEFAULT_RENEWAL_S;
     if (c->touch_s < 0)
         c->touch_s = smaller(c->idle_s / 10, TOUCH_DEFAULT_MAX_S);
     c->cookie_lifetime_s = smaller(c->cookie_lifetime_s, COOKIE_AGE_MAX_S);

@@ -18,6 +18,12 @@ enum cache_policy {
     CACHE_NONE,     /* it is left alone */
 };
 
+/* Indexes into the choices of config.c. */
+enum when_user_full { USER_FULL_REFUSE, USER_FULL_END_OLDEST, USER_FULL_END_LEAST_RECENT };
+enum when_stolen { STOLEN_END, STOLEN_REPORT };
+enum binding { BINDING_OFF, BINDING_SIGNAL, BINDING_DEMAND };
+enum scan_action { SCAN_REPORT, SCAN_REFUSE };
+
 /* The cookie as it is named and marked on requests of one kind (TLS or not). */
 struct cookie_face {
     char name[COOKIE_NAME_MAX + 1];
@@ -34,10 +40,22 @@ struct config {
     const char *header_name;
     const char *provider_config;
     const char *trusted_proxies;
+    const char *background_header;
+    const char *remember_name;
+    const char *evict_domains;
+    const char *evict_paths;
+    const char *id_keys;
     int64_t gc_interval_s;
     int64_t idle_s;
     int64_t absolute_s; /* 0: no limit */
     int64_t touch_s;
+    int64_t renewal_s; /* 0: ids are not changed by time */
+    int64_t grace_s;
+    int64_t remember_s; /* 0: nobody is remembered */
+    int64_t max_user_sessions; /* 0: no limit */
+    int64_t bind_prefix_4;
+    int64_t bind_prefix_6;
+    int64_t scan_limit; /* 0: nobody is watched */
     int64_t cookie_lifetime_s; /* 0: until the browser closes */
     int64_t id_bytes;
     int64_t max_record_bytes;
@@ -50,6 +68,12 @@ struct config {
     int same_site;
     int cache;
     int creation;
+    int preset;
+    int when_user_full;
+    int when_stolen;
+    int bind_user_agent;
+    int bind_network;
+    int scan_action;
     bool set_cookie;
     bool no_http_only;
     bool partitioned;
