@@ -2,11 +2,25 @@
 #include "core/id.h"
 
 #include "base/base64url.h"
-#include "base/digest.h"
 #include "base/random.h"
 #include "base/slice.h"
 
-enum { ID_VERSION = 1, ID_BYTES_MAX = 1 + ID_RANDOM_MAX };
+enum { VERSION_PLAIN = 1, VERSION_VOUCHED = 2, ID_BYTES_MAX = 1 + ID_RANDOM_MAX + ID_CHECK_BYTES };
+
+bool id_vouched(const struct id_format *format)
+{
+    return format->key_count > 0;
+}
+
+static unsigned char version_of(const struct id_format *format)
+{
+    return id_vouched(format) ? VERSION_VOUCHED : VERSION_PLAIN;
+}
+
+static size_t check_bytes(const struct id_format *format)
+{
+    return id_vouched(format) ? ID_CHECK_BYTES : 0;
+}
 
 static void derive_key(const struct id_format *format, const unsigned char *id, size_t len,
                        struct ses_key *ret_key)
@@ -16,13 +30,27 @@ static void derive_key(const struct id_format *format, const unsigned char *id, 
     sha256(parts, 3, ret_key->bytes);
 }
 
+static void make_check(const struct id_format *format, const struct hmac_key *key,
+                       struct ses_slice random, unsigned char out[SHA256_BYTES])
+{
+    const unsigned char head[2] = { VERSION_VOUCHED, (unsigned char)format->realm.len };
+    const struct ses_slice parts[] = { { head, sizeof head }, format->realm, random };
+    hmac_sha256(key, parts, 3, out);
+}
+
 int id_make(const struct id_format *format, struct id *ret_id)
 {
-    unsigned char bytes[ID_BYTES_MAX] = { ID_VERSION };
-    const size_t len = 1 + format->random_bytes;
-    int r = random_bytes(bytes + 1, format->random_bytes);
+    unsigned char bytes[ID_BYTES_MAX] = { version_of(format) };
+    const struct ses_slice random = { bytes + 1, format->random_bytes };
+    const size_t len = 1 + random.len + check_bytes(format);
+    int r = random_bytes(bytes + 1, random.len);
     if (r < 0)
         return r;
+    if (id_vouched(format)) {
+        unsigned char mac[SHA256_BYTES];
+        make_check(format, &format->keys[0], random, mac);
+        memcpy(bytes + 1 + random.len, mac, ID_CHECK_BYTES);
+    }
 
     struct id id = { 0 };
     memcpy(id.text, format->prefix.data, format->prefix.len);
@@ -44,13 +72,34 @@ static struct ses_slice without_prefix(const struct id_format *format, struct se
     return (struct ses_slice){ (const char *)text.data + prefix.len, text.len - prefix.len };
 }
 
+/* Which of the keys it was is no secret; how much of a check is right would be one. */
+static bool check_right(const struct id_format *format, struct ses_slice random,
+                        const unsigned char check[ID_CHECK_BYTES])
+{
+    for (size_t i = 0; i < format->key_count; i++) {
+        unsigned char mac[SHA256_BYTES];
+        make_check(format, &format->keys[i], random, mac);
+        if (digest_equal(mac, check, ID_CHECK_BYTES))
+            return true;
+    }
+    return false;
+}
+
+static bool is_ours(const struct id_format *format, const unsigned char *id, size_t len)
+{
+    const struct ses_slice random = { id + 1, len - 1 - check_bytes(format) };
+    if (id[0] != version_of(format))
+        return false;
+    return !id_vouched(format) || check_right(format, random, id + 1 + random.len);
+}
+
 int id_parse(const struct id_format *format, struct ses_slice text, struct id *ret_id)
 {
     const struct ses_slice body = without_prefix(format, text);
-    const size_t len = body.len * 3 / 4;
+    const size_t len = body.len * 3 / 4, around = 1 + check_bytes(format);
     unsigned char bytes[ID_BYTES_MAX + 3];
-    if (len < 1 + ID_RANDOM_MIN || len > ID_BYTES_MAX || !base64url_decode(body, bytes) ||
-        bytes[0] != ID_VERSION)
+    if (len < around + ID_RANDOM_MIN || len > around + ID_RANDOM_MAX ||
+        !base64url_decode(body, bytes) || !is_ours(format, bytes, len))
         return SES_ERR_NOT_FOUND;
 
     struct id id = { 0 };

@@ -9,16 +9,27 @@
  *   key  = SHA-256 of: 1 | length of realm | realm | the decoded id
  *
  * So a stolen store holds no usable id, a lookup has no timing oracle (T-19), and two managers of
- * different realms in one store never meet (T-6). Version 2 is kept free for a keyed check.
+ * different realms in one store never meet (T-6).
+ *
+ * With secrets that the fleet shares (`idKey`) ids are of version 2, and only those are taken:
+ *
+ *   id   = prefix, then base64url of: version byte 2 | random bytes | check
+ *   check = the first 8 bytes of HMAC-SHA256(secret, 2 | length of realm | realm | random bytes)
+ *
+ * An id that was made up is then told from one that has ended without a call to the store.
  */
+
+#include "base/digest.h"
 
 #include <sesame/ext/provider.h>
 
 enum {
     ID_RANDOM_MIN = 16,
     ID_RANDOM_MAX = 64,
+    ID_CHECK_BYTES = 8,
+    ID_KEYS_MAX = 8,
     ID_PREFIX_MAX = 64,
-    ID_TEXT_MAX = ID_PREFIX_MAX + 88, /* base64url of 1 + 64 bytes is 87 characters */
+    ID_TEXT_MAX = ID_PREFIX_MAX + 98, /* base64url of 1 + 64 + 8 bytes */
     REALM_MAX = 255,
 };
 
@@ -26,12 +37,17 @@ struct id_format {
     struct ses_slice prefix; /* at most ID_PREFIX_MAX, cookie octets */
     struct ses_slice realm;  /* at most REALM_MAX */
     size_t random_bytes;
+    const struct hmac_key *keys; /* borrowed; the first makes ids, each is believed */
+    size_t key_count;            /* 0: ids carry no check */
 };
 
 struct id {
     char text[ID_TEXT_MAX + 1];
     struct ses_key key;
 };
+
+/* Do ids carry a check? One that id_parse() takes was then made by us, and is not made up. */
+bool id_vouched(const struct id_format *format);
 
 /* A new one. SES_OK, SES_ERR_NO_RANDOMNESS. */
 int id_make(const struct id_format *format, struct id *ret_id);

@@ -90,6 +90,121 @@ static void no_part_at_all_is_the_empty_text(void **state)
     assert_string_equal(hex, vectors[0].hex);
 }
 
+/* ---- HMAC ---- */
+
+/* RFC 4231, section 4. A key or text of one letter only is written as letter and length. */
+static const struct hmac_vector {
+    const char *key;
+    size_t key_len;
+    const char *text;
+    size_t text_len;
+    const char *hex; /* case 5 is published cut to 16 bytes */
+} hmac_vectors[] = {
+    { "\x0b", 20, "Hi There", 8,
+      "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7" },
+    { "Jefe", 4, "what do ya want for nothing?", 28,
+      "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843" },
+    { "\xaa", 20, "\xdd", 50, "773ea91e36800e46854db8ebd09181a72959098b3ef8c122d9635514ced565fe" },
+    { "\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b\x0c\x0d\x0e\x0f\x10\x11\x12\x13\x14\x15\x16\x17"
+      "\x18\x19",
+      25, "\xcd", 50, "82558a389a443c0ea4cc819899f2083a85f0faa3e578f8077a2e3ff46729665b" },
+    { "\x0c", 20, "Test With Truncation", 20, "a3b6167473100ee06e0c796c2955552b" },
+    { "\xaa", 131, "Test Using Larger Than Block-Size Key - Hash Key First", 54,
+      "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54" },
+    { "\xaa", 131,
+      "This is a test using a larger than block-size key and a larger than block-size data. The "
+      "key needs to be hashed before being used by the HMAC algorithm.",
+      152, "9b09ffa71b942fcb27635fbcd5b0e944bfdc63644f0713938a7f51535c3a35e2" },
+};
+
+static struct ses_slice spread(const char *text, size_t len, char out[256])
+{
+    if (strlen(text) == 1)
+        memset(out, text[0], len);
+    else
+        memcpy(out, text, len);
+    return (struct ses_slice){ out, len };
+}
+
+static void the_published_vectors_of_hmac_come_out(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof hmac_vectors / sizeof hmac_vectors[0]; i++) {
+        const struct hmac_vector *v = &hmac_vectors[i];
+        unsigned char mac[SHA256_BYTES];
+        char key_bytes[256], text_bytes[256], hex[2 * SHA256_BYTES + 1];
+        struct hmac_key key;
+        const struct ses_slice text = spread(v->text, v->text_len, text_bytes);
+        hmac_key_init(&key, spread(v->key, v->key_len, key_bytes));
+        hmac_sha256(&key, &text, 1, mac);
+        to_hex(mac, hex);
+        hex[strlen(v->hex)] = '\0';
+        assert_string_equal(hex, v->hex);
+    }
+}
+
+static void a_key_of_hmac_serves_often_and_parts_count_as_one_text(void **state)
+{
+    (void)state;
+    const struct hmac_vector *v = &hmac_vectors[1];
+    struct hmac_key key;
+    hmac_key_init(&key, (struct ses_slice){ v->key, v->key_len });
+    for (size_t cut = 0; cut <= v->text_len; cut++) {
+        unsigned char mac[SHA256_BYTES];
+        char hex[2 * SHA256_BYTES + 1];
+        const struct ses_slice parts[] = { { v->text, cut },
+                                           { NULL, 0 },
+                                           { v->text + cut, v->text_len - cut } };
+        hmac_sha256(&key, parts, 3, mac);
+        to_hex(mac, hex);
+        assert_string_equal(hex, v->hex);
+    }
+}
+
+/* A key is padded with zeros to a block of 64 bytes, and hashed only when it is longer. */
+static void around_a_block_each_length_is_a_key_of_its_own(void **state)
+{
+    (void)state;
+    unsigned char macs[5][SHA256_BYTES];
+    char secret[67];
+    memset(secret, 'k', sizeof secret);
+    for (size_t i = 0; i < 5; i++) {
+        struct hmac_key key;
+        hmac_key_init(&key, (struct ses_slice){ secret, 62 + i });
+        hmac_sha256(&key, NULL, 0, macs[i]);
+        for (size_t j = 0; j < i; j++)
+            assert_memory_not_equal(macs[i], macs[j], SHA256_BYTES);
+    }
+}
+
+static void a_wiped_key_is_all_zeros(void **state)
+{
+    (void)state;
+    static const struct hmac_key zeros;
+    struct hmac_key key;
+    hmac_key_init(&key, (struct ses_slice){ "secret", 6 });
+    assert_memory_not_equal(&key, &zeros, sizeof key);
+    hmac_key_wipe(&key);
+    assert_memory_equal(&key, &zeros, sizeof key);
+}
+
+static void digests_are_equal_when_every_byte_is(void **state)
+{
+    (void)state;
+    unsigned char a[SHA256_BYTES], b[SHA256_BYTES];
+    memset(a, 0x5a, sizeof a);
+    memcpy(b, a, sizeof b);
+    assert_true(digest_equal(a, b, sizeof a));
+    for (size_t i = 0; i < sizeof a; i++) {
+        b[i] ^= 0x80;
+        assert_false(digest_equal(a, b, sizeof a));
+        assert_true(digest_equal(a, b, i));
+        b[i] ^= 0x80;
+    }
+}
+
+/* ---- threads and processes ---- */
+
 static void *hash_often(void *arg)
 {
     (void)arg;
@@ -165,6 +280,11 @@ int main(void)
         cmocka_unit_test(a_million_letters_come_out),
         cmocka_unit_test(parts_are_hashed_one_after_the_other),
         cmocka_unit_test(no_part_at_all_is_the_empty_text),
+        cmocka_unit_test(the_published_vectors_of_hmac_come_out),
+        cmocka_unit_test(a_key_of_hmac_serves_often_and_parts_count_as_one_text),
+        cmocka_unit_test(around_a_block_each_length_is_a_key_of_its_own),
+        cmocka_unit_test(a_wiped_key_is_all_zeros),
+        cmocka_unit_test(digests_are_equal_when_every_byte_is),
         cmocka_unit_test(many_threads_hash_at_once),
         cmocka_unit_test(a_thread_that_ends_may_still_hash),
         cmocka_unit_test(a_forked_child_hashes_alike),
