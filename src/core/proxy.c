@@ -10,15 +10,8 @@
 
 enum {
     HOPS_MAX = 32,
-    V4_MAPPED_BITS = 96,
     NETWORK_TEXT_MAX = PEER_TEXT_MAX + 4, /* with "/128" */
     HOP_TEXT_MAX = PEER_TEXT_MAX + 8,     /* with "[]:65535" */
-};
-
-/* IPv4 is kept as ::ffff:a.b.c.d, so that one comparison serves both. */
-struct network {
-    unsigned char address[16];
-    unsigned bits;
 };
 
 struct proxy_list {
@@ -28,25 +21,34 @@ struct proxy_list {
 
 /* ---- addresses ---- */
 
-static bool parse_address(const char *text, struct network *ret)
+bool address_parse(const char *text, struct network *ret_address)
 {
     struct in_addr v4;
-    ret->bits = 128;
+    ret_address->bits = 128;
     if (strchr(text, ':'))
-        return inet_pton(AF_INET6, text, ret->address) == 1;
+        return inet_pton(AF_INET6, text, ret_address->address) == 1;
     if (inet_pton(AF_INET, text, &v4) != 1)
         return false;
-    memset(ret->address, 0, 10);
-    memset(ret->address + 10, 0xff, 2);
-    memcpy(ret->address + 12, &v4, 4);
+    memset(ret_address->address, 0, 10);
+    memset(ret_address->address + 10, 0xff, 2);
+    memcpy(ret_address->address + 12, &v4, 4);
     return true;
 }
 
-static bool is_v4(const struct network *network)
+bool address_is_v4(const struct network *address)
 {
     static const unsigned char mapped[12] = { [10] = 0xff, [11] = 0xff };
-    return slice_equal((struct ses_slice){ network->address, 12 },
+    return slice_equal((struct ses_slice){ address->address, 12 },
                        (struct ses_slice){ mapped, 12 });
+}
+
+bool network_holds(const struct network *network, const struct network *address)
+{
+    const unsigned whole = network->bits / 8, rest = network->bits % 8;
+    const struct ses_slice ours = { network->address, whole }, theirs = { address->address, whole };
+    if (!slice_equal(ours, theirs))
+        return false;
+    return rest == 0 || (network->address[whole] ^ address->address[whole]) >> (8 - rest) == 0;
 }
 
 static char *write_octet(char *at, unsigned octet)
@@ -71,7 +73,7 @@ static void write_v4(const unsigned char octets[4], char *at)
 
 static void write_address(const struct network *network, char out[PEER_TEXT_MAX])
 {
-    if (is_v4(network))
+    if (address_is_v4(network))
         write_v4(network->address + 12, out);
     else if (!inet_ntop(AF_INET6, network->address, out, PEER_TEXT_MAX))
         out[0] = '\0';
@@ -80,11 +82,17 @@ static void write_address(const struct network *network, char out[PEER_TEXT_MAX]
 /* What does not fit is no address. */
 static bool copy_text(struct ses_slice text, char *out, size_t size)
 {
-    if (text.len >= size)
+    if (text.len == 0 || text.len >= size)
         return false;
     memcpy(out, text.data, text.len);
     out[text.len] = '\0';
     return strlen(out) == text.len;
+}
+
+bool address_parse_slice(struct ses_slice text, struct network *ret_address)
+{
+    char copy[PEER_TEXT_MAX];
+    return copy_text(text, copy, sizeof copy) && address_parse(copy, ret_address);
 }
 
 static bool parse_bits(const char *text, unsigned limit, unsigned *ret_bits)
@@ -109,7 +117,7 @@ static bool parse_network(struct ses_slice entry, struct network *ret)
     char *slash = strchr(text, '/');
     if (slash)
         *slash = '\0';
-    if (!parse_address(text, ret))
+    if (!address_parse(text, ret))
         return false;
     if (!slash)
         return true;
@@ -157,19 +165,10 @@ void proxy_list_free(struct proxy_list *list)
     free(list);
 }
 
-static bool within(const struct network *network, const unsigned char address[16])
-{
-    const unsigned whole = network->bits / 8, rest = network->bits % 8;
-    const struct ses_slice ours = { network->address, whole }, theirs = { address, whole };
-    if (!slice_equal(ours, theirs))
-        return false;
-    return rest == 0 || (network->address[whole] ^ address[whole]) >> (8 - rest) == 0;
-}
-
 static bool is_trusted(const struct proxy_list *list, const struct network *address)
 {
     for (size_t i = 0; i < list->count; i++) {
-        if (within(&list->networks[i], address->address))
+        if (network_holds(&list->networks[i], address))
             return true;
     }
     return false;
@@ -195,7 +194,7 @@ static bool parse_forwarded(struct ses_slice entry, struct network *ret)
     } else if (colon && !strchr(colon + 1, ':')) {
         *colon = '\0';
     }
-    return parse_address(start, ret);
+    return address_parse(start, ret);
 }
 
 /* Walks the entries of one field from its right end. True: the client was found, or the chain
@@ -246,7 +245,7 @@ struct origin origin_of(const struct proxy_list *trusted, const struct ses_reque
 {
     struct origin origin = { .tls = request->tls };
     struct network peer;
-    if (!request->peer || !parse_address(request->peer, &peer))
+    if (!request->peer || !address_parse(request->peer, &peer))
         return origin;
 
     if (trusted && request->header && is_trusted(trusted, &peer)) {

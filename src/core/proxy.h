@@ -9,6 +9,23 @@
 
 #include <sesame/http.h>
 
+/* An address (of 128 bits) or a network. IPv4 is kept as ::ffff:a.b.c.d, so that one comparison
+ * serves both families. */
+struct network {
+    unsigned char address[16];
+    unsigned bits;
+};
+
+enum { V4_MAPPED_BITS = 96 };
+
+/* False: not an address. */
+bool address_parse(const char *text, struct network *ret_address);
+bool address_parse_slice(struct ses_slice text, struct network *ret_address);
+bool address_is_v4(const struct network *address);
+
+/* Do the network's leading bits stand in @p address, too? */
+bool network_holds(const struct network *network, const struct network *address);
+
 struct proxy_list;
 
 /* From "10.0.0.0/8, 192.0.2.7, fd00::/8". On SES_ERR_INVALID *ret_bad is the entry that is not an
