@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "core/config.h"
 
+#include "core/config_lists.h"
 #include "core/cookie.h"
-#include "core/id.h"
 
 #include "base/slice.h"
 
@@ -115,15 +115,15 @@ static const struct ses_setting settings[] = {
     TEXT("rememberCookieName", remember_name, COOKIE_NAME_MAX),
     TEXT("backgroundHeader", background_header, COOKIE_NAME_MAX),
     /* attacks */
-    LIST("evictDomains", evict_domains),
-    LIST("evictPaths", evict_paths),
+    LIST("evictDomains", evict_domain_text),
+    LIST("evictPaths", evict_path_text),
     CHOICE("bindUserAgent", bind_user_agent, binding_words, BINDING_OFF),
     CHOICE("bindNetwork", bind_network, binding_words, BINDING_OFF),
     INT("bindPrefix4", bind_prefix_4, 8, 32, 24),
     INT("bindPrefix6", bind_prefix_6, 16, 128, 48),
     INT("scanLimit", scan_limit, 0, 1000000, DEFAULT_SCAN_LIMIT),
     CHOICE("scanAction", scan_action, scan_words, SCAN_REPORT),
-    LIST("idKey", id_keys),
+    LIST("idKey", id_key_text),
     { .name = NULL },
 };
 
@@ -175,14 +175,17 @@ static void fill_texts(struct config *c)
     c->cookie_path = or_else(c->cookie_path, "/");
     c->id_prefix = or_else(c->id_prefix, "");
     c->provider_config = or_else(c->provider_config, "");
+    c->background_header = or_else(c->background_header, NULL);
     c->domain = or_else(c->domain, NULL);
     if (c->domain && *c->domain == '.')
         c->domain++; /* RFC 6265bis 5.6.3 ignores it, and so does the ancestor */
 }
 
-static bool has_prefix(const char *name)
+static size_t prefix_len(const char *name)
 {
-    return ascii_starts(name, "__Host-") || ascii_starts(name, "__Secure-");
+    if (ascii_starts(name, "__Host-"))
+        return strlen("__Host-");
+    return ascii_starts(name, "__Secure-") ? strlen("__Secure-") : 0;
 }
 
 static const char *prefix_text(const struct config *c, bool named)
@@ -208,7 +211,7 @@ static int fill_faces(struct config *c, struct ses_error *error)
     c->cookie_name = or_else(c->cookie_name, "id");
     c->realm = or_else(c->realm, c->cookie_name);
 
-    const bool prefixed = has_prefix(c->cookie_name);
+    const bool prefixed = prefix_len(c->cookie_name) > 0;
     if (prefixed && c->cookie_prefix >= PREFIX_SECURE)
         return fail(error, "\"cookieName\" has a prefix already; leave out \"cookiePrefix\"");
     if (c->secure == SECURE_FALSE && (prefixed || c->cookie_prefix >= PREFIX_SECURE))
@@ -228,31 +231,69 @@ static int fill_faces(struct config *c, struct ses_error *error)
     return SES_OK;
 }
 
+/* Marked as the session's cookie is, and by default named after it. */
+static int name_remembered(struct config *c, bool tls, struct ses_error *error)
+{
+    const struct cookie_face *own = &c->faces[tls];
+    struct cookie_face face = { .secure = own->secure };
+    const bool named = c->remember_name && *c->remember_name;
+    const char *bare = named ? c->remember_name : c->cookie_name + prefix_len(c->cookie_name);
+    const int len = snprintf(face.name, sizeof face.name, "%.*s%s%s", (int)prefix_len(own->name),
+                             own->name, bare, named ? "" : "-remember");
+    if (len < 0 || (size_t)len >= sizeof face.name)
+        return error_set(error, SES_ERR_INVALID,
+                         "\"rememberCookieName\" must be at most %d bytes, with its prefix",
+                         COOKIE_NAME_MAX);
+    if (strcmp(face.name, own->name) == 0)
+        return fail(error, "\"rememberCookieName\" must differ from \"cookieName\"");
+    c->remember_faces[tls] = face;
+    return SES_OK;
+}
+
+static int fill_remember_faces(struct config *c, struct ses_error *error)
+{
+    if (c->remember_s == 0)
+        return SES_OK;
+    if (c->remember_name && prefix_len(c->remember_name) > 0)
+        return fail(error, "\"rememberCookieName\" is given without __Host- or __Secure-: it gets "
+                           "what \"cookieName\" has");
+    const int r = name_remembered(c, false, error);
+    return r < 0 ? r : name_remembered(c, true, error);
+}
+
 /* ---- what contradicts ---- */
+
+static int check_cookie(const struct config *c, const struct cookie_face *face, bool tls,
+                        struct ses_error *error)
+{
+    const struct ses_cookie cookie = {
+        .name = face->name,
+        .value = "",
+        .path = c->cookie_path,
+        .domain = c->domain,
+        .same_site = config_same_site(c),
+        .max_age_s = c->cookie_lifetime_s,
+        .secure = face->secure,
+        .partitioned = c->partitioned,
+    };
+    const char *fault = cookie_fault(&cookie);
+    const char *when = !tls && c->secure == SECURE_AUTO && !cookie.secure
+                           ? " on requests without TLS (\"secure\": true excludes them)"
+                           : "";
+    if (fault)
+        return error_set(error, SES_ERR_INVALID, "cookie \"%s\"%s: %s", cookie.name, when, fault);
+    return SES_OK;
+}
 
 static int check_cookies(const struct config *c, struct ses_error *error)
 {
     /* With TLS first: what is wrong there has nothing to do with its absence. */
-    for (int tls = 1; tls >= 0; tls--) {
-        const struct ses_cookie cookie = {
-            .name = c->faces[tls].name,
-            .value = "",
-            .path = c->cookie_path,
-            .domain = c->domain,
-            .same_site = config_same_site(c),
-            .max_age_s = c->cookie_lifetime_s,
-            .secure = c->faces[tls].secure,
-            .partitioned = c->partitioned,
-        };
-        const char *fault = cookie_fault(&cookie);
-        const char *when = !tls && c->secure == SECURE_AUTO && !cookie.secure
-                               ? " on requests without TLS (\"secure\": true excludes them)"
-                               : "";
-        if (fault)
-            return error_set(error, SES_ERR_INVALID, "cookie \"%s\"%s: %s", cookie.name, when,
-                             fault);
-    }
-    return SES_OK;
+    int r = check_cookie(c, &c->faces[true], true, error);
+    if (r == SES_OK)
+        r = check_cookie(c, &c->faces[false], false, error);
+    for (int tls = 1; tls >= 0 && r == SES_OK && c->remember_s > 0; tls--)
+        r = check_cookie(c, &c->remember_faces[tls], tls, error);
+    return r;
 }
 
 static bool prefix_valid(const char *prefix)
@@ -298,6 +339,17 @@ static int check_ids(const struct config *c, struct ses_error *error)
     return SES_OK;
 }
 
+static int check_logins(const struct config *c, struct ses_error *error)
+{
+    if (c->remember_s > 0 && !c->set_cookie)
+        return fail(error, "\"rememberLifetime\" needs \"enableSetCookie\": the browser remembers "
+                           "by a cookie");
+    if (c->background_header && !token_valid(c->background_header))
+        return fail(error, "\"backgroundHeader\" must be a header's name such as "
+                           "\"X-Background\"");
+    return SES_OK;
+}
+
 static int check_limits(const struct config *c, struct ses_error *error)
 {
     if (c->absolute_s > 0 && c->absolute_s < c->idle_s)
@@ -327,8 +379,10 @@ static int complete(struct config *c, struct ses_error *error)
     fill_limits(c);
     fill_texts(c);
     c->eager = c->creation == CREATION_EAGER;
-    int (*const steps[])(struct config *, struct ses_error *) = { fill_faces, read_proxies };
+    int (*const steps[])(struct config *, struct ses_error *) = { fill_faces, fill_remember_faces,
+                                                                  read_proxies, config_read_lists };
     int (*const checks[])(const struct config *, struct ses_error *) = { check_ids, check_cookies,
+                                                                         check_logins,
                                                                          check_limits };
     for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
         int r = steps[i](c, error);
@@ -393,6 +447,7 @@ int config_read(struct config *config, const char *text,
 void config_free(struct config *config)
 {
     proxy_list_free(config->proxies);
+    config_free_lists(config);
     json_decref(config->json);
 }
 

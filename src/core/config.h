@@ -7,10 +7,11 @@
  * meets a contradiction. Keys, meanings and defaults are in docs/configuration.md.
  */
 
+#include "core/id.h"
 #include "core/proxy.h"
 #include "core/settings.h"
 
-enum { COOKIE_NAME_MAX = 128 };
+enum { COOKIE_NAME_MAX = 128, CONFIG_LIST_MAX = 4 };
 
 enum cache_policy {
     CACHE_NO_STORE, /* a response that read a stored session is no-store */
@@ -30,6 +31,13 @@ struct cookie_face {
     bool secure;
 };
 
+/* A list of texts, taken apart. */
+struct config_list {
+    const char *items[CONFIG_LIST_MAX];
+    size_t count;
+    char *text; /* what the items are parts of */
+};
+
 struct config {
     /* As the table writes them: texts are borrowed from json. */
     const char *cookie_name;
@@ -42,20 +50,20 @@ struct config {
     const char *trusted_proxies;
     const char *background_header;
     const char *remember_name;
-    const char *evict_domains;
-    const char *evict_paths;
-    const char *id_keys;
+    const char *evict_domain_text;
+    const char *evict_path_text;
+    const char *id_key_text; /* wiped once it was read */
     int64_t gc_interval_s;
     int64_t idle_s;
     int64_t absolute_s; /* 0: no limit */
     int64_t touch_s;
     int64_t renewal_s; /* 0: ids are not changed by time */
     int64_t grace_s;
-    int64_t remember_s; /* 0: nobody is remembered */
+    int64_t remember_s;        /* 0: nobody is remembered */
     int64_t max_user_sessions; /* 0: no limit */
     int64_t bind_prefix_4;
     int64_t bind_prefix_6;
-    int64_t scan_limit; /* 0: nobody is watched */
+    int64_t scan_limit;        /* 0: nobody is watched */
     int64_t cookie_lifetime_s; /* 0: until the browser closes */
     int64_t id_bytes;
     int64_t max_record_bytes;
@@ -81,7 +89,12 @@ struct config {
     bool query_transport;
 
     /* Worked out from them. */
-    struct cookie_face faces[2]; /* [request came by TLS] */
+    struct cookie_face faces[2];          /* [request came by TLS] */
+    struct cookie_face remember_faces[2]; /* of the remembered log-in; nameless when it is off */
+    struct config_list evict_domains;
+    struct config_list evict_paths;
+    struct hmac_key id_keys[ID_KEYS_MAX];
+    size_t id_key_count;
     struct proxy_list *proxies;
     bool eager;
     json_t *json;

@@ -75,6 +75,8 @@ static void take_config(ses_manager *manager)
         .prefix = slice_of_text(c->id_prefix),
         .realm = slice_of_text(c->realm),
         .random_bytes = (size_t)c->id_bytes,
+        .keys = c->id_keys,
+        .key_count = c->id_key_count,
     };
     manager->limits = (struct overlay_limits){
         .record_bytes = (size_t)c->max_record_bytes,

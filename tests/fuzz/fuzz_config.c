@@ -59,16 +59,16 @@ static void check_refusal(int code, const struct ses_error *error)
         demand((unsigned char)*c >= 0x20 && *c != 0x7f);
 }
 
-static void check_cookies(const struct config *c, bool tls)
+static void check_cookie(const struct config *c, const struct cookie_face *face)
 {
     const struct ses_cookie cookie = {
-        .name = c->faces[tls].name,
+        .name = face->name,
         .value = "AQ",
         .path = c->cookie_path,
         .domain = c->domain,
         .same_site = config_same_site(c),
         .max_age_s = c->cookie_lifetime_s,
-        .secure = c->faces[tls].secure,
+        .secure = face->secure,
         .http_only = !c->no_http_only,
         .partitioned = c->partitioned,
     };
@@ -76,10 +76,38 @@ static void check_cookies(const struct config *c, bool tls)
     demand(cookie_write(&out, &cookie, 0) == SES_OK);
 }
 
+static void check_cookies(const struct config *c, bool tls)
+{
+    check_cookie(c, &c->faces[tls]);
+    if (c->remember_s == 0)
+        return;
+    check_cookie(c, &c->remember_faces[tls]);
+    demand(strcmp(c->remember_faces[tls].name, c->faces[tls].name) != 0);
+}
+
+/* Each of them could be sent with the cookie that evicts. */
+static void check_lists(const struct config *c)
+{
+    demand(c->evict_domains.count <= CONFIG_LIST_MAX && c->evict_paths.count <= CONFIG_LIST_MAX);
+    for (size_t i = 0; i < CONFIG_LIST_MAX; i++) {
+        const struct ses_cookie cookie = {
+            .name = "x",
+            .value = "",
+            .path = i < c->evict_paths.count ? c->evict_paths.items[i] : "/",
+            .domain = i < c->evict_domains.count ? c->evict_domains.items[i] : NULL,
+            .same_site = "Lax",
+        };
+        demand(cookie_fault(&cookie) == NULL);
+    }
+    demand(c->id_key_count <= ID_KEYS_MAX && c->id_key_text == NULL);
+    demand(!c->background_header || token_valid(c->background_header));
+}
+
 static void check_taken(const struct config *c, const struct shop *shop)
 {
     check_cookies(c, false);
     check_cookies(c, true);
+    check_lists(c);
     demand(!c->query_transport);
     demand(!c->header_transport || (c->header_name && token_valid(c->header_name)));
     demand(c->idle_s >= 1 && c->gc_interval_s >= 1 && c->touch_s >= 0 && c->touch_s < c->idle_s);

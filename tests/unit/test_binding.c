@@ -154,6 +154,11 @@ static void the_recorded_texts_end_where_the_record_says(void **state)
                                           .user_agent = { "curl/88", 6 } };
     assert_int_equal(binding_fault(&config, &header, &origin, slice_of_text("curl/8")),
                      SES_REASON_NONE);
+    assert_int_equal(binding_fault(&config, &header, &origin, slice_of_text("curl/88")),
+                     SES_REASON_AGENT);
+    const struct record_header longer = { .user_agent = SLICE("curl/88") };
+    assert_int_equal(binding_fault(&config, &longer, &origin, (struct ses_slice){ "curl/88", 6 }),
+                     SES_REASON_AGENT);
 }
 
 /* ---- what is configured ---- */

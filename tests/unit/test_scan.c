@@ -133,6 +133,8 @@ static void a_limit_of_0_watches_nobody_and_the_largest_is_reached(void **state)
     unsigned told = 0;
     for (int i = 0; i < 1000; i++)
         assert_false(scans_note(scans, "192.0.2.9", 0, noon));
+    assert_int_equal(note(scans, "192.0.2.8", LIMIT + 1, noon), 1);
+    assert_false(scans_over(scans, "192.0.2.8", 0, noon));
     assert_false(scans_over(scans, "192.0.2.9", 0, noon));
     for (uint32_t i = 0; i < largest; i++)
         assert_false(scans_note(scans, "192.0.2.1", largest, noon));
