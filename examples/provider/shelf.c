@@ -58,18 +58,18 @@ static bool is_alive(const struct item *item, int64_t now_ms)
     return now_ms < item->record.expires_ms;
 }
 
-/* What count, iterate and list show: no marker that a change of id left. NULL: of every user. */
-static bool is_session(const struct item *item, const struct ses_key *user, int64_t now_ms)
+/* What iterate and list show: no marker that a change of id left. NULL: of every user. */
+static bool is_shown(const struct item *item, const struct ses_key *user, int64_t now_ms)
 {
-    return is_alive(item, now_ms) && item->record.kind == SES_KIND_SESSION &&
+    return is_alive(item, now_ms) && ses_kind_is_live(item->record.kind) &&
            (!user || (item->owned && ses_key_equal(&item->user, user)));
 }
 
-static size_t count_sessions(const struct shelf *shelf, const struct ses_key *user, int64_t now_ms)
+static size_t count_owned(const struct shelf *shelf, const struct ses_key *user, int64_t now_ms)
 {
     size_t count = 0;
     for (size_t i = 0; i < shelf->count; i++)
-        count += is_session(&shelf->items[i], user, now_ms);
+        count += is_shown(&shelf->items[i], user, now_ms);
     return count;
 }
 
@@ -174,7 +174,7 @@ static int shelf_create(void *self, const struct ses_key *key, int64_t now_ms,
     struct shelf *shelf = lock(self);
     if (find(shelf, key, now_ms))
         r = SES_ERR_EXISTS;
-    else if (owner && owner->limit && count_sessions(shelf, &item.user, now_ms) >= owner->limit)
+    else if (owner && owner->limit && count_owned(shelf, &item.user, now_ms) >= owner->limit)
         r = SES_ERR_DENIED;
     else
         r = append(shelf, &item, now_ms);
@@ -243,7 +243,11 @@ static int shelf_gc(void *self, int64_t now_ms, uint32_t budget, struct ses_gc_s
 static int shelf_count(void *self, int64_t now_ms, uint64_t *ret_count)
 {
     struct shelf *shelf = lock(self);
-    *ret_count = count_sessions(shelf, NULL, now_ms);
+    *ret_count = 0;
+    for (size_t i = 0; i < shelf->count; i++) {
+        const struct item *item = &shelf->items[i];
+        *ret_count += is_alive(item, now_ms) && item->record.kind == SES_KIND_SESSION;
+    }
     unlock(shelf);
     return SES_OK;
 }
@@ -257,7 +261,7 @@ static int shelf_list(void *self, const struct ses_key *user, int64_t now_ms, se
     struct shelf *shelf = lock(self);
     struct item *shown = malloc((shelf->count + 1) * sizeof *shown);
     for (size_t i = 0; shown && i < shelf->count; i++) {
-        if (is_session(&shelf->items[i], user, now_ms)) {
+        if (is_shown(&shelf->items[i], user, now_ms)) {
             shown[count] = shelf->items[i];
             shown[count++].record = share(&shelf->items[i].record);
         }

@@ -86,7 +86,7 @@ static bool take_growth(struct shard *shard, const struct entry *entry,
         room_give(shard->room, 0, old - fresh);
         return true;
     }
-    if (record->kind == SES_KIND_SESSION)
+    if (ses_kind_is_live(record->kind))
         return room_take(shard->room, 0, fresh - old);
     room_force(shard->room, fresh - old);
     return true;
@@ -101,7 +101,7 @@ int shard_replace(struct shard *shard, uint32_t index, const struct ses_record *
         return SES_ERR_FULL;
 
     ret_old->data = entry->data;
-    if (record->kind != SES_KIND_SESSION) { /* its user has one session less */
+    if (!ses_kind_is_live(record->kind)) { /* its user has one session less */
         ret_old->member = pool_member(&shard->pool, index);
         pool_set_member(&shard->pool, index, NULL);
     }

@@ -16,6 +16,11 @@ struct batch {
 
 static bool is_shown(const struct entry *entry, int64_t now_ms)
 {
+    return ses_kind_is_live(entry_kind(entry)) && entry_is_alive(entry, now_ms);
+}
+
+static bool is_session(const struct entry *entry, int64_t now_ms)
+{
     return entry_kind(entry) == SES_KIND_SESSION && entry_is_alive(entry, now_ms);
 }
 
@@ -82,7 +87,7 @@ static uint32_t count_some(struct shard *shard, int64_t now_ms, uint32_t after, 
         after = pool_next(&shard->pool, after);
         if (after == NO_ENTRY)
             break;
-        *count += is_shown(pool_at(&shard->pool, after), now_ms);
+        *count += is_session(pool_at(&shard->pool, after), now_ms);
     }
     return after;
 }

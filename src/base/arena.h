@@ -19,6 +19,11 @@ struct arena {
 void arena_init(struct arena *arena, void *storage, size_t size);
 void arena_free(struct arena *arena);
 
+static inline void arena_free_p(struct arena *arena)
+{
+    arena_free(arena);
+}
+
 /* Aligned to 8 bytes; NULL when out of memory. Not zeroed. */
 void *arena_alloc(struct arena *arena, size_t size);
 

@@ -11,40 +11,48 @@ enum { CLOCK_SKEW_MS = 60 * 1000 };
 
 /* ---- a session that is not stored yet ---- */
 
-/* @p handle lives as long as the header is used. */
-static int first_header(const ses_session *session, unsigned char handle[HANDLE_BYTES],
-                        struct record_header *ret_header)
+int session_first_header(const ses_session *session, struct header_secrets *secrets,
+                         struct record_header *ret_header)
 {
     const int64_t now_ms = manager_now_ms(session->manager);
-    *ret_header = (struct record_header){
+    struct record_header header = {
         .created_ms = now_ms,
         .absolute_base_ms = now_ms,
-        .handle = { handle, HANDLE_BYTES },
+        .id_ms = now_ms,
+        .handle = { secrets->handle, HANDLE_BYTES },
         .peer = slice_of_text(session->origin.peer),
         .user_agent = session->user_agent,
-        .idle_s = session->overlay.idle_s,
-        .absolute_s = session->overlay.absolute_s,
     };
-    return random_bytes(handle, HANDLE_BYTES);
+    patch_apply(&session->patch, &header);
+    if (header.csrf.len == 0)
+        header.csrf = (struct ses_slice){ secrets->csrf, CSRF_BYTES };
+    *ret_header = header;
+    return random_bytes(secrets, sizeof *secrets);
 }
 
 static int make_first(ses_session *session, struct snapshot *ret_snapshot)
 {
     static const struct record nothing = { 0 };
-    unsigned char handle[HANDLE_BYTES];
+    struct header_secrets secrets;
     struct record_header header;
     ses_blob *blob;
-    int r = first_header(session, handle, &header);
+    int r = session_first_header(session, &secrets, &header);
     if (r == SES_OK)
         r = session_replay(&session->overlay, &nothing, &header, &blob);
     return r == SES_OK ? session_dress(session, blob, ret_snapshot) : r;
 }
 
-int session_insert(ses_session *session, const struct id *id, const struct snapshot *snapshot)
+int session_insert(ses_session *session, const struct id *id, const struct snapshot *snapshot,
+                   uint32_t limit)
 {
     ses_manager *manager = session->manager;
     const struct ses_record record = snapshot_record(snapshot);
-    int r = store_create(manager->store, &id->key, manager_now_ms(manager), NULL, &record);
+    const struct ses_slice user = snapshot->record.header.user;
+    struct ses_owner owner = { .limit = limit };
+    if (user.len > 0)
+        owner.user = id_user_key(&manager->ids, user);
+    int r = store_create(manager->store, &id->key, manager_now_ms(manager),
+                         user.len > 0 ? &owner : NULL, &record);
     return session_confirm(session, &id->key, snapshot->version, r);
 }
 
@@ -57,7 +65,7 @@ static int create(ses_session *session)
     for (int tries = 0; tries < CREATE_TRIES; tries++) {
         r = session_need_id(session);
         if (r == SES_OK)
-            r = session_insert(session, &session->id, &first);
+            r = session_insert(session, &session->id, &first, 0);
         if (r != SES_ERR_EXISTS)
             break;
         session->id.text[0] = '\0';
@@ -65,7 +73,7 @@ static int create(ses_session *session)
     if (r < 0)
         return r == SES_ERR_EXISTS ? SES_ERR_NO_RANDOMNESS : r;
 
-    overlay_reset(&session->overlay);
+    session_reset_changes(session);
     session_adopt(session, &first);
     session->cookie = COOKIE_SET;
     session->created = true;
@@ -87,7 +95,7 @@ static int commit_fresh(ses_session *session)
     (void)overlay_each(&session->overlay, &nothing, note_pair, &any);
     if (session->cut) /* whoever holds the new id is not to lose it to this late request */
         return any ? SES_ERR_GONE : SES_OK;
-    return any || session->manager->config.eager ? create(session) : SES_OK;
+    return any || session->patch.csrf || session->manager->config.eager ? create(session) : SES_OK;
 }
 
 /* ---- a stored session ---- */
@@ -99,7 +107,7 @@ static int touch(ses_session *session, const struct snapshot *before)
     ses_manager *manager = session->manager;
     struct snapshot *now = &session->snapshot;
     const int64_t now_ms = manager_now_ms(manager);
-    const int64_t due = session_next_expiry(manager, &now->record.header, now_ms);
+    const int64_t due = limits_next_expiry(manager, &now->record.header, now_ms);
     const bool saved = now->version != before->version;
     if (saved || session->background || due - now->expires_ms < manager->config.touch_s * 1000 ||
         due == now->expires_ms)
@@ -119,11 +127,11 @@ static int touch(ses_session *session, const struct snapshot *before)
 static int save_changes(ses_session *session)
 {
     CLEANUP(snapshot_drop) struct snapshot next = { 0 };
-    const struct swap swap = { .overlay = &session->overlay };
+    const struct swap swap = { .overlay = &session->overlay, .patch = &session->patch };
     int r = session_swap(session, &swap, &next);
     if (r != SES_OK)
         return r;
-    overlay_reset(&session->overlay);
+    session_reset_changes(session);
     session_adopt(session, &next);
     return SES_OK;
 }
@@ -141,16 +149,28 @@ static void slide_cookie(ses_session *session)
  * than the clocks of two machines may differ by, or each use would be a write. */
 static bool outlives_policy(const ses_session *session)
 {
-    const int64_t due = session_next_expiry(session->manager, &session->snapshot.record.header,
+    const int64_t due = limits_next_expiry(session->manager, &session->snapshot.record.header,
                                             manager_now_ms(session->manager));
     return session->snapshot.expires_ms - due > CLOCK_SKEW_MS;
+}
+
+/* A store without room for one more record keeps the session under the id that it has. */
+static int save(ses_session *session)
+{
+    const bool due = session_is_due(session);
+    int r = due ? session_move(session) : SES_ERR_FULL;
+    if (due && r == SES_OK)
+        session->renewed = true;
+    if (r != SES_ERR_FULL)
+        return r;
+    return session_has_changes(session) || outlives_policy(session) ? save_changes(session)
+                                                                     : SES_OK;
 }
 
 static int commit_stored(ses_session *session)
 {
     const struct snapshot before = session->snapshot; /* compared, not owned */
-    const bool changed = !overlay_empty(&session->overlay) || outlives_policy(session);
-    int r = changed ? save_changes(session) : SES_OK;
+    int r = save(session);
     if (r == SES_OK)
         r = touch(session, &before);
     if (r == SES_OK)
@@ -165,7 +185,7 @@ static int commit_open(ses_session *session)
     int r = session->snapshot.blob ? commit_stored(session) : commit_fresh(session);
     if (r != SES_OK)
         return r;
-    overlay_reset(&session->overlay);
+    session_reset_changes(session);
     session->state = SESSION_COMMITTED;
     return SES_OK;
 }

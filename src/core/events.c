@@ -3,6 +3,8 @@
 
 #include "base/digest.h"
 
+#include <sesame/login.h>
+
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -23,50 +25,49 @@ void events_add(struct events *events, enum counter counter, uint64_t n)
 
 static enum counter counter_of_reason(enum ses_reason reason)
 {
-    switch (reason) {
-    case SES_REASON_UNKNOWN:
-        return COUNT_UNKNOWN;
-    case SES_REASON_EXPIRED:
-        return COUNT_EXPIRED;
-    case SES_REASON_CUT:
-        return COUNT_CUT;
-    case SES_REASON_CORRUPT:
-        return COUNT_CORRUPT;
-    default:
-        return COUNT_MALFORMED;
-    }
+    static const enum counter counters[] = {
+        [SES_REASON_NONE] = COUNT_MALFORMED,     [SES_REASON_MALFORMED] = COUNT_MALFORMED,
+        [SES_REASON_UNKNOWN] = COUNT_UNKNOWN,    [SES_REASON_EXPIRED] = COUNT_EXPIRED,
+        [SES_REASON_CUT] = COUNT_CUT,            [SES_REASON_CORRUPT] = COUNT_CORRUPT,
+        [SES_REASON_TOO_MANY] = COUNT_MALFORMED, [SES_REASON_ENDED] = COUNT_CUT,
+        [SES_REASON_STOLEN] = COUNT_CUT,         [SES_REASON_AGENT] = COUNT_CUT,
+        [SES_REASON_NETWORK] = COUNT_CUT,        [SES_REASON_SCANNING] = COUNT_SCANNING,
+    };
+    return counters[reason];
+}
+
+/* COUNTERS: counted in another way. */
+static enum counter counter_of_event(enum ses_event_type type)
+{
+    static const enum counter counters[] = {
+        [SES_EVENT_CREATED] = COUNT_CREATED,
+        [SES_EVENT_LOADED] = COUNT_LOADED,
+        [SES_EVENT_REJECTED] = COUNTERS, /* by its reason */
+        [SES_EVENT_REGENERATED] = COUNT_REGENERATED,
+        [SES_EVENT_DESTROYED] = COUNT_DESTROYED,
+        [SES_EVENT_EXPIRED] = COUNTERS,  /* by the rejection that comes with it */
+        [SES_EVENT_REPLAYED] = COUNTERS, /* by how often */
+        [SES_EVENT_UNCOMMITTED] = COUNT_UNCOMMITTED,
+        [SES_EVENT_STORE_ERROR] = COUNT_STORE_ERRORS,
+        [SES_EVENT_LOGIN] = COUNT_LOGINS,
+        [SES_EVENT_RENEWED] = COUNT_RENEWED,
+        [SES_EVENT_THEFT] = COUNT_THEFTS,
+        [SES_EVENT_BINDING] = COUNT_BINDINGS,
+        [SES_EVENT_CSRF] = COUNT_CSRF,
+        [SES_EVENT_SCAN] = COUNT_SCANS,
+    };
+    return counters[type];
 }
 
 static void count_happening(struct events *events, const struct happening *h)
 {
-    switch (h->type) {
-    case SES_EVENT_CREATED:
-        events_add(events, COUNT_CREATED, 1);
-        break;
-    case SES_EVENT_LOADED:
-        events_add(events, COUNT_LOADED, 1);
-        break;
-    case SES_EVENT_REJECTED:
+    const enum counter counter = counter_of_event(h->type);
+    if (counter != COUNTERS)
+        events_add(events, counter, 1);
+    else if (h->type == SES_EVENT_REJECTED)
         events_add(events, counter_of_reason(h->reason), 1);
-        break;
-    case SES_EVENT_REGENERATED:
-        events_add(events, COUNT_REGENERATED, 1);
-        break;
-    case SES_EVENT_DESTROYED:
-        events_add(events, COUNT_DESTROYED, 1);
-        break;
-    case SES_EVENT_EXPIRED: /* counted by the rejection that comes with it */
-        break;
-    case SES_EVENT_REPLAYED:
+    else if (h->type == SES_EVENT_REPLAYED)
         events_add(events, COUNT_REPLAYED, h->replays);
-        break;
-    case SES_EVENT_UNCOMMITTED:
-        events_add(events, COUNT_UNCOMMITTED, 1);
-        break;
-    case SES_EVENT_STORE_ERROR:
-        events_add(events, COUNT_STORE_ERRORS, 1);
-        break;
-    }
 }
 
 static uint64_t fingerprint(const struct events *events, const struct ses_key *key)
@@ -80,9 +81,20 @@ static uint64_t fingerprint(const struct events *events, const struct ses_key *k
     return print;
 }
 
+/* A record of another program may hold a longer name: that one is not told. */
+static const char *user_text(struct ses_slice user, char out[SES_USER_MAX + 1])
+{
+    if (user.len == 0 || user.len > SES_USER_MAX)
+        return NULL;
+    memcpy(out, user.data, user.len);
+    out[user.len] = '\0';
+    return out;
+}
+
 void events_tell(struct events *events, const struct happening *h)
 {
     count_happening(events, h);
+    char user[SES_USER_MAX + 1];
     if (!events->hook)
         return;
     const struct ses_event event = {
@@ -93,6 +105,7 @@ void events_tell(struct events *events, const struct happening *h)
         .replays = h->replays,
         .fingerprint = h->key ? fingerprint(events, h->key) : 0,
         .peer = h->peer,
+        .user = user_text(h->user, user),
     };
     events->hook(events->hook_arg, &event);
 }

@@ -31,6 +31,13 @@ enum counter {
     COUNT_UNKNOWN,
     COUNT_CUT,
     COUNT_CORRUPT,
+    COUNT_LOGINS,
+    COUNT_RENEWED,
+    COUNT_THEFTS,
+    COUNT_BINDINGS,
+    COUNT_CSRF,
+    COUNT_SCANS,
+    COUNT_SCANNING,
     COUNTERS
 };
 
@@ -60,6 +67,7 @@ struct happening {
     uint32_t replays;
     const struct ses_key *key;
     const char *peer;
+    struct ses_slice user;
 };
 
 /* Counts it and calls the hook: last in every act, and without locks, because the hook may do as it

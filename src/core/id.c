@@ -22,10 +22,14 @@ static size_t check_bytes(const struct id_format *format)
     return id_vouched(format) ? ID_CHECK_BYTES : 0;
 }
 
+/* First bytes of what is hashed, beside those of enum id_purpose: no hash has two meanings. */
+enum { HASH_OF_USER = 4 };
+
 static void derive_key(const struct id_format *format, const unsigned char *id, size_t len,
                        struct ses_key *ret_key)
 {
-    const unsigned char head[2] = { 1, (unsigned char)format->realm.len };
+    const unsigned char head[2] = { (unsigned char)format->purpose,
+                                    (unsigned char)format->realm.len };
     const struct ses_slice parts[] = { { head, sizeof head }, format->realm, { id, len } };
     sha256(parts, 3, ret_key->bytes);
 }
@@ -107,4 +111,14 @@ int id_parse(const struct id_format *format, struct ses_slice text, struct id *r
     derive_key(format, bytes, len, &id.key);
     *ret_id = id;
     return SES_OK;
+}
+
+struct ses_key id_user_key(const struct id_format *format, struct ses_slice user)
+{
+    const unsigned char head[2] = { (unsigned char)(HASH_OF_USER + format->purpose),
+                                    (unsigned char)format->realm.len };
+    const struct ses_slice parts[] = { { head, sizeof head }, format->realm, user };
+    struct ses_key key;
+    sha256(parts, 3, key.bytes);
+    return key;
 }

@@ -6,7 +6,7 @@
  * The id that a visitor carries, and the key under which its record lies.
  *
  *   id   = prefix, then base64url of: version byte 1 | random bytes (16 to 64, 32 by default)
- *   key  = SHA-256 of: 1 | length of realm | realm | the decoded id
+ *   key  = SHA-256 of: purpose | length of realm | realm | the decoded id
  *
  * So a stolen store holds no usable id, a lookup has no timing oracle (T-19), and two managers of
  * different realms in one store never meet (T-6).
@@ -33,7 +33,11 @@ enum {
     REALM_MAX = 255,
 };
 
+/* What an id is for: part of its key, so that one kind never passes for another. */
+enum id_purpose { ID_OF_SESSION = 1, ID_OF_TOKEN = 2 };
+
 struct id_format {
+    enum id_purpose purpose;
     struct ses_slice prefix; /* at most ID_PREFIX_MAX, cookie octets */
     struct ses_slice realm;  /* at most REALM_MAX */
     size_t random_bytes;
@@ -55,5 +59,8 @@ int id_make(const struct id_format *format, struct id *ret_id);
 /* One that a client sent. SES_ERR_NOT_FOUND if it is not of our form; reads no store. Ids of any
  * permitted length are taken, so that changing sessionIDLength logs nobody out. */
 int id_parse(const struct id_format *format, struct ses_slice text, struct id *ret_id);
+
+/* Under which the store's index has the records of a user that belong to ids of this format. */
+struct ses_key id_user_key(const struct id_format *format, struct ses_slice user);
 
 #endif

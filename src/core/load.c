@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#include "core/session.h"
+#include "core/lookup.h"
+
+#include "core/scan.h"
+
+#include "base/slice.h"
 
 /* ---- snapshots ---- */
 
@@ -15,9 +19,10 @@ int snapshot_from(struct ses_record *record, struct snapshot *ret_snapshot)
         .blob = record->data,
         .version = record->version,
         .expires_ms = record->expires_ms,
+        .kind = record->kind,
     };
     record->data = NULL;
-    if (record->kind != SES_KIND_SESSION)
+    if (!ses_kind_is_live(record->kind))
         return SES_ERR_GONE;
     int r = record_open(snapshot.blob, &snapshot.record);
     if (r < 0)
@@ -30,66 +35,22 @@ int snapshot_from(struct ses_record *record, struct snapshot *ret_snapshot)
 
 /* ---- limits ---- */
 
-static int64_t absolute_end(const ses_manager *manager, const struct record_header *header)
+int64_t limits_absolute_end(const ses_manager *manager, const struct record_header *header)
 {
     const int64_t limit_s =
         header->absolute_s > 0 ? header->absolute_s : manager->config.absolute_s;
     return limit_s > 0 ? header->absolute_base_ms + limit_s * 1000 : INT64_MAX;
 }
 
-int64_t session_next_expiry(const ses_manager *manager, const struct record_header *header,
-                            int64_t now_ms)
+int64_t limits_next_expiry(const ses_manager *manager, const struct record_header *header,
+                           int64_t now_ms)
 {
     const int64_t idle_s = header->idle_s > 0 ? header->idle_s : manager->config.idle_s;
-    const int64_t idle_end = now_ms + idle_s * 1000, end = absolute_end(manager, header);
+    const int64_t idle_end = now_ms + idle_s * 1000, end = limits_absolute_end(manager, header);
     return idle_end < end ? idle_end : end;
 }
 
-bool session_past_limits(const ses_manager *manager, const struct record_header *header,
-                         int64_t now_ms)
-{
-    return now_ms >= absolute_end(manager, header);
-}
-
-/* ---- judging a record ---- */
-
-static enum ses_reason reason_of(int code)
-{
-    switch (code) {
-    case SES_ERR_GONE:
-        return SES_REASON_CUT;
-    case SES_ERR_CORRUPT:
-        return SES_REASON_CORRUPT;
-    default:
-        return SES_REASON_UNKNOWN;
-    }
-}
-
-static int reject(ses_manager *manager, const struct id *id, const char *peer,
-                  enum ses_reason reason, enum ses_reason *ret_reason)
-{
-    *ret_reason = reason;
-    const struct happening rejected = {
-        .type = SES_EVENT_REJECTED,
-        .reason = reason,
-        .key = &id->key,
-        .peer = peer,
-    };
-    events_tell(&manager->events, &rejected);
-    return SES_ERR_NOT_FOUND;
-}
-
-static int expire(ses_manager *manager, const struct id *id, const char *peer,
-                  enum ses_reason *ret_reason)
-{
-    const struct happening expired = {
-        .type = SES_EVENT_EXPIRED,
-        .key = &id->key,
-        .peer = peer,
-    };
-    events_tell(&manager->events, &expired);
-    return reject(manager, id, peer, SES_REASON_EXPIRED, ret_reason);
-}
+/* ---- where an id leads ---- */
 
 /* What gc has not come to yet, as a provider may hand it over. Only a session is told from what
  * never was: of a marker that ran out nothing is left to say. */
@@ -98,39 +59,198 @@ static bool ran_out(const struct ses_record *record, int64_t now_ms)
     return now_ms >= record->expires_ms && record->kind != SES_KIND_SESSION;
 }
 
-static int load(ses_manager *manager, const struct id *id, int64_t now_ms,
-                struct snapshot *ret_snapshot)
+int lookup_record(ses_manager *manager, const struct ses_key *key, int64_t now_ms,
+                  struct ses_record *ret_record)
 {
-    struct ses_record record = { 0 };
-    int r = store_load(manager->store, &id->key, now_ms, &record);
-    if (r < 0)
-        return r;
-    if (ran_out(&record, now_ms)) {
-        (void)ses_blob_unref(record.data);
+    CLEANUP(record_drop) struct ses_record record = { 0 };
+    int r = store_load(manager->store, key, now_ms, &record);
+    if (r == SES_OK && ran_out(&record, now_ms))
         return SES_ERR_NOT_FOUND;
-    }
-    return snapshot_from(&record, ret_snapshot);
+    if (r == SES_OK)
+        *ret_record = (struct ses_record){ steal(&record.data), record.version, record.expires_ms,
+                                           record.kind };
+    return r;
 }
 
-int session_lookup(ses_manager *manager, const struct id *id, const char *peer,
-                   struct snapshot *ret_snapshot, enum ses_reason *ret_reason)
+static int reject_dead(const struct ses_record *record, struct found *found)
+{
+    struct marker marker;
+    int r = marker_read(record, &marker);
+    if (r < 0)
+        return r;
+    found->reason = marker.reason;
+    if (marker.reason == SES_REASON_STOLEN)
+        found->suspected_ms = marker.since_ms;
+    return SES_ERR_NOT_FOUND;
+}
+
+/* The id before the present one is taken until that has been used, and a little longer, for
+ * requests that were under way. */
+static bool in_grace(const struct record_header *header, const struct id *former, int64_t now_ms)
+{
+    const struct ses_slice key = { former->key.bytes, SES_KEY_BYTES };
+    return slice_equal(header->previous, key) &&
+           (header->grace_ms == GRACE_UNTIL_USED || now_ms < header->grace_ms);
+}
+
+static int reject_stolen(ses_manager *manager, const struct ses_key *next, const char *peer,
+                         struct found *found)
+{
+    int r = suspect_theft(manager, next, peer);
+    if (r < 0 && r != SES_ERR_NOT_FOUND)
+        return r;
+    found->reason = r == SES_OK ? SES_REASON_STOLEN : SES_REASON_ENDED;
+    return SES_ERR_NOT_FOUND;
+}
+
+/* What the present id has, if the former one is still taken for it. */
+static int take_moved(ses_manager *manager, struct ses_record *record, const struct id *next,
+                      const char *peer, int64_t now_ms, struct found *found)
+{
+    CLEANUP(snapshot_drop) struct snapshot snapshot = { 0 };
+    int r = snapshot_from(record, &snapshot);
+    if (r < 0)
+        return r;
+    if (!in_grace(&snapshot.record.header, found->id, now_ms))
+        return reject_stolen(manager, &next->key, peer, found);
+    *found->snapshot = snapshot;
+    *found->id = *next;
+    found->moved = true;
+    snapshot.blob = NULL;
+    return SES_OK;
+}
+
+/* One step and no more. */
+static int find_moved(ses_manager *manager, const struct id_format *format,
+                      const struct ses_record *moved, const char *peer, int64_t now_ms,
+                      struct found *found)
+{
+    CLEANUP(record_drop) struct ses_record record = { 0 };
+    struct marker marker;
+    struct id next;
+    int r = marker_read(moved, &marker);
+    if (r == SES_OK)
+        r = marker_follow(format, &marker, found->id, &next);
+    if (r < 0)
+        return r;
+    found->reason = SES_REASON_ENDED; /* should nothing be there */
+    r = lookup_record(manager, &next.key, now_ms, &record);
+    if (r < 0)
+        return r;
+    if (record.kind == SES_KIND_DEAD)
+        return reject_dead(&record, found);
+    if (record.kind == SES_KIND_MOVED)
+        return reject_stolen(manager, &next.key, peer, found);
+    return take_moved(manager, &record, &next, peer, now_ms, found);
+}
+
+static int find(ses_manager *manager, const struct id_format *format, const char *peer,
+                int64_t now_ms, struct found *found)
+{
+    CLEANUP(record_drop) struct ses_record record = { 0 };
+    found->reason = SES_REASON_UNKNOWN; /* should nothing be there */
+    int r = lookup_record(manager, &found->id->key, now_ms, &record);
+    if (r < 0)
+        return r;
+    if (record.kind == SES_KIND_DEAD)
+        return reject_dead(&record, found);
+    if (record.kind == SES_KIND_MOVED && found->trusted)
+        return lookup_moved(manager, &record, found->id, found->snapshot);
+    if (record.kind == SES_KIND_MOVED)
+        return find_moved(manager, format, &record, peer, now_ms, found);
+    return snapshot_from(&record, found->snapshot);
+}
+
+int lookup_moved(ses_manager *manager, struct ses_record *moved, struct id *id,
+                 struct snapshot *ret_snapshot)
+{
+    CLEANUP(record_drop) struct ses_record record = *moved;
+    struct id at = *id;
+    moved->data = NULL;
+    for (int hops = 0; record.kind == SES_KIND_MOVED; hops++) {
+        struct marker marker;
+        struct id next;
+        int r = hops < HOPS_MAX ? marker_read(&record, &marker) : SES_ERR_GONE;
+        if (r == SES_OK)
+            r = marker_follow(&manager->ids, &marker, &at, &next);
+        if (r < 0)
+            return r;
+        record_drop(&record);
+        r = lookup_record(manager, &next.key, manager_now_ms(manager), &record);
+        if (r < 0)
+            return r == SES_ERR_NOT_FOUND ? SES_ERR_GONE : r;
+        at = next;
+    }
+    int r = snapshot_from(&record, ret_snapshot);
+    if (r == SES_OK)
+        *id = at;
+    return r;
+}
+
+/* ---- judging a record ---- */
+
+static bool is_suspicious(enum ses_reason reason)
+{
+    return reason == SES_REASON_MALFORMED || reason == SES_REASON_UNKNOWN ||
+           reason == SES_REASON_EXPIRED || reason == SES_REASON_TOO_MANY ||
+           reason == SES_REASON_SCANNING;
+}
+
+static void note_scan(ses_manager *manager, const char *peer)
+{
+    const uint32_t limit = (uint32_t)manager->config.scan_limit;
+    const struct happening scan = { .type = SES_EVENT_SCAN, .peer = peer };
+    if (scans_note(manager->scans, peer, limit, manager_now_ms(manager)))
+        events_tell(&manager->events, &scan);
+}
+
+int lookup_reject(ses_manager *manager, const struct ses_key *key, const char *peer,
+                  enum ses_reason reason)
+{
+    const struct happening rejected = {
+        .type = SES_EVENT_REJECTED,
+        .reason = reason,
+        .key = key,
+        .peer = peer,
+    };
+    events_tell(&manager->events, &rejected);
+    if (is_suspicious(reason))
+        note_scan(manager, peer);
+    return SES_ERR_NOT_FOUND;
+}
+
+static int expire(ses_manager *manager, const char *peer, struct found *found)
+{
+    CLEANUP(snapshot_drop) struct snapshot snapshot = *found->snapshot;
+    const struct happening expired = {
+        .type = SES_EVENT_EXPIRED,
+        .key = &found->id->key,
+        .peer = peer,
+        .user = snapshot.record.header.user,
+    };
+    *found->snapshot = (struct snapshot){ 0 };
+    found->reason = SES_REASON_EXPIRED;
+    events_tell(&manager->events, &expired);
+    return lookup_reject(manager, &found->id->key, peer, SES_REASON_EXPIRED);
+}
+
+int lookup(ses_manager *manager, const struct id_format *format, const char *peer,
+           struct found *found)
 {
     const int64_t now_ms = manager_now_ms(manager);
-    CLEANUP(snapshot_drop) struct snapshot snapshot = { 0 };
-    int r = load(manager, id, now_ms, &snapshot);
-    if (r == SES_ERR_NOT_FOUND || r == SES_ERR_GONE || r == SES_ERR_CORRUPT)
-        return reject(manager, id, peer, reason_of(r), ret_reason);
+    int r = find(manager, format, peer, now_ms, found);
+    if (r == SES_ERR_CORRUPT)
+        found->reason = SES_REASON_CORRUPT;
+    if (r == SES_ERR_NOT_FOUND || r == SES_ERR_CORRUPT || r == SES_ERR_GONE)
+        return lookup_reject(manager, &found->id->key, peer, found->reason);
     if (r < 0)
         return r;
 
-    if (session_past_limits(manager, &snapshot.record.header, now_ms)) {
+    /* Left to gc when it is idle: another machine's clock may see it alive. */
+    if (now_ms >= limits_absolute_end(manager, &found->snapshot->record.header))
         /* Should this fail, the next load says the same. */
-        (void)store_destroy(manager->store, &id->key, now_ms);
-        return expire(manager, id, peer, ret_reason);
-    }
-    if (now_ms >= snapshot.expires_ms) /* left to gc: another machine's clock may see it alive */
-        return expire(manager, id, peer, ret_reason);
-    *ret_snapshot = snapshot;
-    snapshot.blob = NULL;
-    return SES_OK;
+        (void)store_destroy(manager->store, &found->id->key, now_ms);
+    else if (now_ms < found->snapshot->expires_ms)
+        return SES_OK;
+    return expire(manager, peer, found);
 }

@@ -3,6 +3,7 @@
 
 #include "core/module.h"
 #include "core/registry.h"
+#include "core/scan.h"
 
 #include "base/abi.h"
 #include "base/clock.h"
@@ -72,12 +73,15 @@ static void take_config(ses_manager *manager)
 {
     const struct config *c = &manager->config;
     manager->ids = (struct id_format){
+        .purpose = ID_OF_SESSION,
         .prefix = slice_of_text(c->id_prefix),
         .realm = slice_of_text(c->realm),
         .random_bytes = (size_t)c->id_bytes,
         .keys = c->id_keys,
         .key_count = c->id_key_count,
     };
+    manager->token_ids = manager->ids;
+    manager->token_ids.purpose = ID_OF_TOKEN;
     manager->limits = (struct overlay_limits){
         .record_bytes = (size_t)c->max_record_bytes,
         .value_bytes = (size_t)c->max_value_bytes,
@@ -115,10 +119,24 @@ static int open_store(ses_manager *manager, const struct ses_provider_ops *ops, 
     return r;
 }
 
-static int make_tags(ses_manager *manager)
+static int make_tables(ses_manager *manager)
 {
     manager->tags = tags_new();
-    return manager->tags ? SES_OK : SES_ERR_NO_MEMORY;
+    manager->scans = scans_new();
+    return manager->tags && manager->scans ? SES_OK : SES_ERR_NO_MEMORY;
+}
+
+/* Which settings only a provider can keep that has an index by user. */
+static int check_provider(const ses_manager *manager, struct ses_error *error)
+{
+    const struct config *c = &manager->config;
+    const char *key = c->max_user_sessions > 0 ? "maxSessionsPerUser"
+                      : c->remember_s > 0      ? "rememberLifetime"
+                                               : NULL;
+    if (!key || store_has_list(manager->store))
+        return SES_OK;
+    return error_set(error, SES_ERR_INVALID,
+                     "\"%s\" needs a provider that keeps an index by user; this one has none", key);
 }
 
 static int manager_open(ses_manager *manager, const char *provider, const char *json,
@@ -131,7 +149,9 @@ static int manager_open(ses_manager *manager, const char *provider, const char *
     if (r == SES_OK)
         r = open_store(manager, ops, json, error);
     if (r == SES_OK)
-        r = make_tags(manager);
+        r = check_provider(manager, error);
+    if (r == SES_OK)
+        r = make_tables(manager);
     if (r == SES_OK)
         r = collector_new(manager, manager->config.gc_interval_s, &manager->collector);
     return r;
@@ -176,6 +196,7 @@ void ses_manager_unref(ses_manager *manager)
     if (manager->store)
         store_close(manager->store);
     tags_free(manager->tags);
+    scans_free(manager->scans);
     config_free(&manager->config);
     free(manager);
 }

@@ -16,11 +16,13 @@ struct ses_manager {
     atomic_uint refs;
     struct config config;
     struct id_format ids;
+    struct id_format token_ids; /* of remembered log-ins */
     struct overlay_limits limits;
     ses_clock_fn *clock;
     void *clock_arg;
     struct store *store;
-    struct tags *tags; /* versions of records */
+    struct tags *tags;   /* versions of records */
+    struct scans *scans; /* who sends made-up ids */
     struct collector *collector;
     struct ses_error *opening; /* where a provider's first lines go; NULL once it is open */
     struct events events;

@@ -32,7 +32,7 @@ struct change {
 
 bool overlay_empty(const struct overlay *o)
 {
-    return o->count == 0 && !o->cleared && !o->relimited;
+    return o->count == 0 && !o->cleared;
 }
 
 void overlay_reset(struct overlay *o)

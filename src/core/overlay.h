@@ -32,9 +32,6 @@ struct overlay {
     size_t count;
     size_t capacity;
     bool cleared; /* nothing that is stored counts */
-    bool relimited;
-    uint32_t idle_s; /* of ses_set_lifetime() */
-    uint32_t absolute_s;
 };
 
 bool overlay_empty(const struct overlay *overlay);

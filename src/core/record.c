@@ -24,6 +24,9 @@ enum {
     MEMBER_PREVIOUS,
     MEMBER_IDLE,
     MEMBER_ABSOLUTE,
+    MEMBER_ID_MADE,
+    MEMBER_GRACE,
+    MEMBER_SUSPECTED,
     MEMBER_COUNT,
 };
 
@@ -73,8 +76,17 @@ static void read_member(struct cbor_reader *r, int number, struct record_header 
     case MEMBER_IDLE:
         h->idle_s = cbor_next_int(r);
         break;
-    default: /* MEMBER_ABSOLUTE */
+    case MEMBER_ABSOLUTE:
         h->absolute_s = cbor_next_int(r);
+        break;
+    case MEMBER_ID_MADE:
+        h->id_ms = cbor_next_int(r);
+        break;
+    case MEMBER_GRACE:
+        h->grace_ms = cbor_next_int(r);
+        break;
+    default: /* MEMBER_SUSPECTED */
+        h->suspected_ms = cbor_next_int(r);
         break;
     }
 }
@@ -116,13 +128,22 @@ static void read_header(struct cbor_reader *r, struct record_header *h)
 }
 
 /* Limits that later arithmetic relies on: no sum of these overflows. */
+static bool instant_sane(int64_t ms)
+{
+    return ms >= 0 && ms < (int64_t)1 << 53;
+}
+
+static bool seconds_sane(int64_t s)
+{
+    return s >= 0 && s < (int64_t)1 << 32;
+}
+
 static bool header_sane(const struct record_header *h)
 {
-    const int64_t far_ms = (int64_t)1 << 53, far_s = (int64_t)1 << 32;
-    return h->created_ms >= 0 && h->created_ms < far_ms && h->absolute_base_ms >= 0 &&
-           h->absolute_base_ms < far_ms && h->auth_ms >= 0 && h->auth_ms < far_ms &&
-           h->level >= 0 && h->level <= INT32_MAX && h->idle_s >= 0 && h->idle_s < far_s &&
-           h->absolute_s >= 0 && h->absolute_s < far_s &&
+    return instant_sane(h->created_ms) && instant_sane(h->absolute_base_ms) &&
+           instant_sane(h->auth_ms) && instant_sane(h->id_ms) && instant_sane(h->suspected_ms) &&
+           (instant_sane(h->grace_ms) || h->grace_ms == GRACE_UNTIL_USED) && h->level >= 0 &&
+           h->level <= INT32_MAX && seconds_sane(h->idle_s) && seconds_sane(h->absolute_s) &&
            (h->handle.len == 0 || h->handle.len == HANDLE_BYTES);
 }
 
@@ -156,7 +177,7 @@ static uint64_t count_members(const struct record_header *h)
         true,          h->created_ms,     h->absolute_base_ms, h->user.len,
         h->level,      h->auth_ms,        h->csrf.len,         h->handle.len,
         h->peer.len,   h->user_agent.len, h->previous.len,     h->idle_s,
-        h->absolute_s,
+        h->absolute_s, h->id_ms,          h->grace_ms,         h->suspected_ms,
     };
     uint64_t count = h->unknown_count;
     for (size_t i = 0; i < sizeof present / sizeof present[0]; i++)
@@ -180,6 +201,9 @@ void record_write_header(struct buffer *out, const struct record_header *h)
     write_bytes(out, MEMBER_PREVIOUS, h->previous);
     write_int(out, MEMBER_IDLE, h->idle_s);
     write_int(out, MEMBER_ABSOLUTE, h->absolute_s);
+    write_int(out, MEMBER_ID_MADE, h->id_ms);
+    write_int(out, MEMBER_GRACE, h->grace_ms);
+    write_int(out, MEMBER_SUSPECTED, h->suspected_ms);
     buffer_append(out, h->unknown.data, h->unknown.len);
 }
 

@@ -19,8 +19,12 @@ enum {
     RECORD_FORMAT = 1,
     RECORD_KEY_MAX = 255,
     HANDLE_BYTES = 16,
+    CSRF_BYTES = 16,
     USER_AGENT_MAX = 256, /* longer ones are cut */
 };
+
+/* Of an id that was renewed and has not come back yet: the one before it is still taken. */
+#define GRACE_UNTIL_USED (-1)
 
 /* Slices are borrowed; an empty one, or a zero, is absent. */
 struct record_header {
@@ -36,6 +40,9 @@ struct record_header {
     struct ses_slice previous; /* key of the record that this one replaced */
     int64_t idle_s;            /* the session's own limits; 0: the manager's */
     int64_t absolute_s;
+    int64_t id_ms;             /* when this id was made */
+    int64_t grace_ms;          /* until when the id before this one is taken */
+    int64_t suspected_ms;      /* when an id that it had had before came back */
     struct ses_slice unknown; /* pairs of a later release, as they stand */
     uint64_t unknown_count;
 };

@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "core/session.h"
 
-/* How long a cut id is told apart from an unknown one: longer than any request in flight. */
-enum { DEAD_MS = 60 * 1000 };
+#include "base/slice.h"
+
+/* How long an old id is told from an unknown one, if the session has no absolute end. */
+#define FORMER_MS (INT64_C(30) * 24 * 60 * 60 * 1000)
+
+/* Made-up bytes that repeat three times in a row come from a source that is broken (T-31). */
+enum { CREATE_TRIES = 3 };
 
 /* ---- a new id ---- */
 
@@ -16,36 +21,65 @@ struct renewal {
 static void renewal_drop(struct renewal *renewal)
 {
     snapshot_drop(&renewal->next);
-    renewal->marker.data = ses_blob_unref(renewal->marker.data);
+    record_drop(&renewal->marker);
 }
 
 DEFINE_CLEANUP_OF(struct renewal, renewal_drop)
 
-static int make_marker(const ses_session *session, struct ses_record *ret_marker)
+static int64_t marker_end(const ses_manager *manager, const struct record_header *header,
+                          int64_t now_ms)
 {
-    struct ses_record marker = { .kind = SES_KIND_DEAD };
-    int r = tags_next(session->manager->tags, &marker.version);
+    const int64_t end_ms = limits_absolute_end(manager, header);
+    return end_ms == INT64_MAX ? now_ms + FORMER_MS : end_ms;
+}
+
+static int make_marker(const ses_session *session, const struct renewal_plan *plan,
+                       struct renewal *renewal)
+{
+    ses_manager *manager = session->manager;
+    const int64_t now_ms = manager_now_ms(manager);
+    int r = plan->leaves == SES_KIND_MOVED
+                ? marker_make_moved(&manager->ids, &session->id, &renewal->id,
+                                    marker_end(manager, &renewal->next.record.header, now_ms),
+                                    &renewal->marker)
+                : marker_make_dead(SES_REASON_CUT, now_ms, &renewal->marker);
+    return r == SES_OK ? tags_next(manager->tags, &renewal->marker.version) : r;
+}
+
+/* The header as it will be, from the stored one or, where nothing is stored, from the request. */
+static int next_header(const ses_session *session, const struct snapshot *base,
+                       const struct renewal_plan *plan, struct header_secrets *secrets,
+                       struct record_header *ret_header)
+{
+    struct record_header header = base->record.header;
+    int r = base->blob ? SES_OK : session_first_header(session, secrets, &header);
     if (r < 0)
         return r;
-    marker.expires_ms = manager_now_ms(session->manager) + DEAD_MS;
-    marker.data = ses_blob_new((struct ses_slice){ 0 });
-    if (!marker.data)
-        return SES_ERR_NO_MEMORY;
-    *ret_marker = marker;
+    if (base->blob)
+        header.previous = (struct ses_slice){ session->id.key.bytes, SES_KEY_BYTES };
+    header.id_ms = manager_now_ms(session->manager);
+    header.grace_ms = 0;
+    patch_apply(&session->patch, &header);
+    if (plan->leaves == SES_KIND_MOVED)
+        header.grace_ms = GRACE_UNTIL_USED;
+    if (plan->dress)
+        plan->dress(plan->arg, &header);
+    *ret_header = header;
     return SES_OK;
 }
 
 static int make_next(ses_session *session, const struct snapshot *base,
-                     struct snapshot *ret_snapshot)
+                     const struct renewal_plan *plan, struct snapshot *ret_snapshot)
 {
-    struct record_header header = base->record.header;
-    header.previous = (struct ses_slice){ session->id.key.bytes, SES_KEY_BYTES };
-    if (session->overlay.relimited) {
-        header.idle_s = session->overlay.idle_s;
-        header.absolute_s = session->overlay.absolute_s;
-    }
+    struct header_secrets secrets;
+    struct record_header header;
+    struct overlay nothing = { .limits = session->overlay.limits, .arena = &session->arena };
     ses_blob *blob;
-    int r = session_replay(&session->overlay, &base->record, &header, &blob);
+    overlay_clear(&nothing);
+    int r = next_header(session, base, plan, &secrets, &header);
+    if (r == SES_OK)
+        r = session_replay(plan->drop_values ? &nothing : &session->overlay, &base->record,
+                           &header, &blob);
     return r == SES_OK ? session_dress(session, blob, ret_snapshot) : r;
 }
 
@@ -58,7 +92,7 @@ static int cut_old(ses_session *session, const struct snapshot *base, const stru
     int r = store_save(manager->store, &session->id.key, now_ms, base->version, &renewal->marker,
                        ret_winner);
     if (r == SES_ERR_CONFLICT && ret_winner->version == renewal->marker.version) {
-        ret_winner->data = ses_blob_unref(ret_winner->data);
+        record_drop(ret_winner);
         return SES_OK;
     }
     r = session_confirm(session, &session->id.key, renewal->marker.version, r);
@@ -67,35 +101,53 @@ static int cut_old(ses_session *session, const struct snapshot *base, const stru
     return r == SES_ERR_NOT_FOUND ? SES_ERR_GONE : r;
 }
 
-static int renew_once(ses_session *session, const struct snapshot *base,
-                      struct ses_record *ret_winner)
+static int insert(ses_session *session, const struct renewal_plan *plan, struct renewal *renewal)
 {
-    CLEANUP(renewal_drop) struct renewal renewal = { 0 };
-    int r = id_make(&session->manager->ids, &renewal.id);
-    if (r == SES_OK)
-        r = make_next(session, base, &renewal.next);
-    if (r == SES_OK)
-        r = make_marker(session, &renewal.marker);
-    if (r != SES_OK)
-        return r;
-    r = session_insert(session, &renewal.id, &renewal.next);
+    ses_manager *manager = session->manager;
+    int r = SES_ERR_EXISTS;
+    for (int tries = 0; tries < CREATE_TRIES && r == SES_ERR_EXISTS; tries++) {
+        r = id_make(&manager->ids, &renewal->id);
+        if (r == SES_OK)
+            r = session_insert(session, &renewal->id, &renewal->next, plan->limit);
+    }
     if (r == SES_ERR_UNAVAILABLE) /* it may be there, and nobody will ever know its id */
-        (void)store_destroy(session->manager->store, &renewal.id.key,
-                            manager_now_ms(session->manager));
-    if (r != SES_OK)
-        return r == SES_ERR_EXISTS ? SES_ERR_NO_RANDOMNESS : r;
-    r = cut_old(session, base, &renewal, ret_winner);
-    if (r != SES_OK)
-        return r;
-
-    session->id = renewal.id;
-    overlay_reset(&session->overlay);
-    session_adopt(session, &renewal.next);
-    session->cookie = COOKIE_SET;
-    return SES_OK;
+        (void)store_destroy(manager->store, &renewal->id.key, manager_now_ms(manager));
+    return r == SES_ERR_EXISTS ? SES_ERR_NO_RANDOMNESS : r;
 }
 
-static int renew(ses_session *session)
+static void settle(ses_session *session, struct renewal *renewal)
+{
+    session->created |= !session->snapshot.blob;
+    session->id = renewal->id;
+    session->cookie = COOKIE_SET;
+    session->moved = session->cut = false;
+    session_reset_changes(session);
+    session_adopt(session, &renewal->next);
+}
+
+static int renew_once(ses_session *session, const struct renewal_plan *plan,
+                      const struct snapshot *base, struct ses_record *ret_winner)
+{
+    CLEANUP(renewal_drop) struct renewal renewal = { 0 };
+    int r = make_next(session, base, plan, &renewal.next);
+    if (r == SES_OK)
+        r = insert(session, plan, &renewal);
+    if (r != SES_OK)
+        return r;
+    if (base->blob) {
+        r = make_marker(session, plan, &renewal);
+        if (r < 0)
+            (void)store_destroy(session->manager->store, &renewal.id.key,
+                                manager_now_ms(session->manager));
+        if (r == SES_OK)
+            r = cut_old(session, base, &renewal, ret_winner);
+    }
+    if (r == SES_OK)
+        settle(session, &renewal);
+    return r;
+}
+
+int session_renew(ses_session *session, const struct renewal_plan *plan)
 {
     int r = session_prepare_adopt(session);
     if (r < 0)
@@ -104,11 +156,10 @@ static int renew(ses_session *session)
     (void)ses_blob_ref(base.blob);
     for (uint32_t tries = 0;; session->replays = ++tries) {
         struct ses_record winner = { 0 };
-        r = renew_once(session, &base, &winner);
+        r = renew_once(session, plan, &base, &winner);
         if (!winner.data)
             return r;
-        snapshot_drop(&base);
-        r = snapshot_from(&winner, &base);
+        r = session_rebase(session, &winner, &base);
         if (r < 0)
             return r;
         if (tries == session->manager->config.max_replays) {
@@ -118,8 +169,11 @@ static int renew(ses_session *session)
     }
 }
 
+/* ---- by a call ---- */
+
 int ses_regenerate(ses_session *session)
 {
+    static const struct renewal_plan plan = { .leaves = SES_KIND_DEAD };
     int r = session_changeable(session);
     if (r < 0)
         return r;
@@ -129,59 +183,31 @@ int ses_regenerate(ses_session *session)
         session->id.text[0] = '\0'; /* nothing is stored under it */
         return session_need_id(session);
     }
-    r = renew(session);
+    r = session_renew(session, &plan);
     session_tell_outcome(session);
     if (r == SES_OK)
         session_tell(session, SES_EVENT_REGENERATED);
     return r;
 }
 
-/* ---- the end ---- */
+/* ---- by time ---- */
 
-/* For this request it is over at once, and the visitor's cookie goes, even when the store cannot
- * be told now. A first save of unknown outcome may have left a record. */
-static void end(ses_session *session)
+/* Only an answer that can carry the new id, to a request that came with the present one; and not
+ * before the grace of the last change is over, or an id could be two changes behind. */
+bool session_is_due(const ses_session *session)
 {
-    const bool stored = session->snapshot.blob != NULL;
-    session->destroyed = !stored && session->failed == SES_OK;
-    session->state = SESSION_ENDED;
-    session->failed = SES_OK;
-    session->cookie = stored ? COOKIE_REMOVE : COOKIE_LEAVE;
-    overlay_reset(&session->overlay);
-    overlay_clear(&session->overlay);
+    const struct config *config = &session->manager->config;
+    const struct record_header *header = &session->snapshot.record.header;
+    const int64_t now_ms = manager_now_ms(session->manager);
+    const int64_t since_ms = header->id_ms > 0 ? header->id_ms : header->created_ms;
+    const bool reaches = session->face && (session->by_header || config->set_cookie);
+    return config->renewal_s > 0 && reaches && !session->moved && !session->background &&
+           header->grace_ms != GRACE_UNTIL_USED && now_ms >= header->grace_ms &&
+           now_ms - since_ms >= config->renewal_s * 1000;
 }
 
-/* A log-in in another request has given the session a new id, and the visitor's browser its cookie:
- * this late request is not to take that away. If the store cannot tell, the end comes first. */
-static bool was_replaced(const ses_session *session)
+int session_move(ses_session *session)
 {
-    ses_manager *manager = session->manager;
-    struct ses_record record;
-    if (store_load(manager->store, &session->id.key, manager_now_ms(manager), &record) != SES_OK)
-        return false;
-    (void)ses_blob_unref(record.data);
-    return record.kind != SES_KIND_SESSION;
-}
-
-int ses_destroy(ses_session *session)
-{
-    if (session->state == SESSION_COMMITTED)
-        return SES_ERR_INVALID;
-    if (session->state == SESSION_OPEN)
-        end(session);
-    if (session->destroyed)
-        return SES_OK;
-    if (was_replaced(session)) {
-        session->destroyed = true;
-        session->cookie = COOKIE_LEAVE;
-        return SES_OK;
-    }
-
-    ses_manager *manager = session->manager;
-    int r = store_destroy(manager->store, &session->id.key, manager_now_ms(manager));
-    if (r < 0)
-        return r; /* the next call tries again */
-    session->destroyed = true;
-    session_tell(session, SES_EVENT_DESTROYED);
-    return SES_OK;
+    static const struct renewal_plan plan = { .leaves = SES_KIND_MOVED };
+    return session_renew(session, &plan);
 }

@@ -5,76 +5,162 @@
 
 #include "base/slice.h"
 
-enum { FIELDS_MAX = 4 };
-
-/* All of it lives in the session's arena. */
-struct response {
-    struct ses_header fields[FIELDS_MAX];
-    struct ses_cookie cookie;
+/* Fields that are no cookies: the id's own header, Cache-Control, Vary and Clear-Site-Data. Cookies:
+ * the id's and the token's; and those that are evicted, if any are. */
+enum {
+    PLAIN_MAX = 4,
+    COOKIES_MAX = 2,
+    EVICTED_MAX = (CONFIG_LIST_MAX + 1) * (CONFIG_LIST_MAX + 1),
 };
 
-static void add_field(ses_session *session, struct response *response, const char *name,
+/* In the session's arena, with room for all that this response may say. */
+struct response {
+    struct ses_header *fields;
+    struct ses_cookie *cookies;
+};
+
+static void add_field(ses_session *session, const struct response *response, const char *name,
                       const char *value)
 {
     response->fields[session->headers.count++] = (struct ses_header){ name, value };
 }
 
-static struct ses_cookie describe_cookie(const ses_session *session)
+/* ---- cookies ---- */
+
+static struct ses_cookie describe_cookie(const ses_session *session, const char *name)
 {
     const struct config *config = &session->manager->config;
-    const bool removes = session->cookie == COOKIE_REMOVE;
     return (struct ses_cookie){
-        .name = session->face->name,
-        .value = removes ? "" : session->id.text,
+        .name = name,
+        .value = "",
         .path = config->cookie_path,
         .domain = config->domain,
         .same_site = config_same_site(config),
-        .max_age_s = removes                         ? 0
-                     : config->cookie_lifetime_s > 0 ? config->cookie_lifetime_s
-                                                     : -1,
         .secure = session->face->secure,
         .http_only = !config->no_http_only,
         .partitioned = config->partitioned,
     };
 }
 
-static int add_cookie(ses_session *session, struct response *response, int64_t now_ms)
+static int add_cookie(ses_session *session, const struct response *response,
+                      const struct ses_cookie *cookie, int64_t now_ms)
 {
     CLEANUP(buffer_free) struct buffer out = { 0 };
-    response->cookie = describe_cookie(session);
-    int r = cookie_write(&out, &response->cookie, now_ms);
+    int r = cookie_write(&out, cookie, now_ms);
     if (r < 0)
         return r;
     const char *text = arena_text(&session->arena, (struct ses_slice){ out.data, out.len - 1 });
     if (!text)
         return SES_ERR_NO_MEMORY;
     add_field(session, response, "Set-Cookie", text);
-    session->headers.cookies = &response->cookie;
-    session->headers.cookie_count = 1;
+    response->cookies[session->headers.cookie_count++] = *cookie;
+    session->headers.cookies = response->cookies;
     return SES_OK;
 }
 
+static int add_id_cookie(ses_session *session, const struct response *response, int64_t now_ms)
+{
+    const int64_t age_s = session->manager->config.cookie_lifetime_s;
+    struct ses_cookie cookie = describe_cookie(session, session->face->name);
+    if (session->cookie == COOKIE_SET) {
+        cookie.value = session->id.text;
+        cookie.max_age_s = age_s > 0 ? age_s : -1;
+    }
+    return add_cookie(session, response, &cookie, now_ms);
+}
+
 /* An id that came in the header goes back there; a new visitor gets it by every way that is on. */
-static int add_id(ses_session *session, struct response *response, int64_t now_ms)
+static int add_id(ses_session *session, const struct response *response, int64_t now_ms)
 {
     const struct config *config = &session->manager->config;
+    if (session->cookie == COOKIE_LEAVE)
+        return SES_OK;
     if (session->cookie == COOKIE_SET && config->header_transport)
         add_field(session, response, config->header_name, session->id.text);
-    return config->set_cookie && !session->by_header ? add_cookie(session, response, now_ms)
+    return config->set_cookie && !session->by_header ? add_id_cookie(session, response, now_ms)
                                                      : SES_OK;
 }
 
+static int add_token(ses_session *session, const struct response *response, int64_t now_ms)
+{
+    const struct config *config = &session->manager->config;
+    if (session->remember_cookie == COOKIE_LEAVE)
+        return SES_OK;
+    struct ses_cookie cookie =
+        describe_cookie(session, config->remember_faces[session->origin.tls].name);
+    if (session->remember_cookie == COOKIE_SET) {
+        cookie.value = session->remembered->id.text;
+        cookie.max_age_s = (session->remembered->expires_ms - now_ms) / 1000;
+    }
+    return add_cookie(session, response, &cookie, now_ms);
+}
+
+static bool same_text(const char *a, const char *b)
+{
+    return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+/* A cookie of our name that a parent domain or another path has planted: it would come first, for
+ * ever. Ours, at its own domain and path, stays. */
+static int evict(ses_session *session, const struct response *response, const char *domain,
+                 const char *path, int64_t now_ms)
+{
+    struct ses_cookie cookie = describe_cookie(session, session->face->name);
+    if (same_text(domain, cookie.domain) && same_text(path, cookie.path))
+        return SES_OK;
+    cookie.domain = domain;
+    cookie.path = path;
+    return add_cookie(session, response, &cookie, now_ms);
+}
+
+static bool evicts(const ses_session *session)
+{
+    const struct config *config = &session->manager->config;
+    const bool configured = config->evict_domains.count + config->evict_paths.count > 0;
+    const bool ours = session->read_stored || session->cookie == COOKIE_SET;
+    return configured && (session->shadows == SHADOWS_TOO_MANY ||
+                          (session->shadows == SHADOWS_SOME && ours));
+}
+
+static int evict_shadows(ses_session *session, const struct response *response, int64_t now_ms)
+{
+    const struct config *config = &session->manager->config;
+    const struct config_list *domains = &config->evict_domains, *paths = &config->evict_paths;
+    int r = SES_OK;
+    for (size_t d = 0; evicts(session) && d <= domains->count; d++) {
+        const char *domain = d < domains->count ? domains->items[d] : config->domain;
+        for (size_t p = 0; r == SES_OK && p <= paths->count; p++)
+            r = evict(session, response, domain,
+                      p < paths->count ? paths->items[p] : config->cookie_path, now_ms);
+    }
+    return r;
+}
+
+/* ---- the other fields ---- */
+
+static bool sets_cookies(const ses_session *session)
+{
+    return session->cookie != COOKIE_LEAVE || session->remember_cookie != COOKIE_LEAVE ||
+           evicts(session);
+}
+
 /* RFC 9111 5.2.2.5, T-29. A response that sets a cookie is never stored, whatever the setting. */
-static void add_cache_control(ses_session *session, struct response *response)
+static void add_cache_control(ses_session *session, const struct response *response)
 {
     const int policy = session->manager->config.cache;
-    const bool sets = session->cookie != COOKIE_LEAVE;
+    const bool sets = sets_cookies(session);
     if (!sets && (!session->read_stored || policy == CACHE_NONE))
         return;
     add_field(session, response, "Cache-Control",
               !sets && policy == CACHE_PRIVATE ? "private, no-cache" : "no-store");
     add_field(session, response, "Vary",
               session->by_header ? session->manager->config.header_name : "Cookie");
+}
+
+static void add_clear_site(ses_session *session, const struct response *response)
+{
+    if (session->clear_site)
+        add_field(session, response, "Clear-Site-Data", "\"cache\", \"cookies\", \"storage\"");
 }
 
 static int join_fields(ses_session *session)
@@ -94,7 +180,8 @@ static int join_fields(ses_session *session)
  * would be a tenth of such a request. */
 static bool is_usual(const ses_session *session)
 {
-    return session->cookie == COOKIE_LEAVE && !session->by_header &&
+    return session->cookie == COOKIE_LEAVE && session->remember_cookie == COOKIE_LEAVE &&
+           session->shadows == SHADOWS_NONE && !session->clear_site && !session->by_header &&
            session->manager->config.cache == CACHE_NO_STORE;
 }
 
@@ -109,23 +196,51 @@ static const struct ses_headers usual_headers = {
     .text = "Cache-Control: no-store\r\nVary: Cookie\r\n",
 };
 
+static bool has_nothing_to_say(const ses_session *session)
+{
+    return !session->face ||
+           (!session->read_stored && !session->clear_site && !sets_cookies(session));
+}
+
+static int make_response(ses_session *session, struct response *ret_response)
+{
+    const size_t cookies = COOKIES_MAX + (evicts(session) ? EVICTED_MAX : 0);
+    const struct response response = {
+        .fields = arena_alloc(&session->arena, (PLAIN_MAX + cookies) * sizeof(struct ses_header)),
+        .cookies = arena_alloc(&session->arena, cookies * sizeof(struct ses_cookie)),
+    };
+    if (!response.fields || !response.cookies)
+        return SES_ERR_NO_MEMORY;
+    *ret_response = response;
+    return SES_OK;
+}
+
+static int fill(ses_session *session, const struct response *response, int64_t now_ms)
+{
+    session->headers.fields = response->fields;
+    int r = add_id(session, response, now_ms);
+    if (r == SES_OK)
+        r = add_token(session, response, now_ms);
+    if (r == SES_OK)
+        r = evict_shadows(session, response, now_ms);
+    if (r < 0)
+        return r;
+    add_cache_control(session, response);
+    add_clear_site(session, response);
+    return join_fields(session);
+}
+
 static int build(ses_session *session, int64_t now_ms)
 {
-    if (!session->face || (session->cookie == COOKIE_LEAVE && !session->read_stored))
+    if (has_nothing_to_say(session))
         return SES_OK;
     if (is_usual(session)) {
         session->headers = usual_headers;
         return SES_OK;
     }
-    struct response *response = arena_alloc(&session->arena, sizeof *response);
-    if (!response)
-        return SES_ERR_NO_MEMORY;
-    session->headers.fields = response->fields;
-    int r = session->cookie != COOKIE_LEAVE ? add_id(session, response, now_ms) : SES_OK;
-    if (r < 0)
-        return r;
-    add_cache_control(session, response);
-    return join_fields(session);
+    struct response response;
+    int r = make_response(session, &response);
+    return r < 0 ? r : fill(session, &response, now_ms);
 }
 
 int session_build_headers(ses_session *session, int64_t now_ms)

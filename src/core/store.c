@@ -198,7 +198,7 @@ static int check_code(struct store *store, const char *op, int code, unsigned ou
 static bool record_is_sound(const struct ses_record *record)
 {
     return record->data && record->version != 0 && record->kind >= SES_KIND_SESSION &&
-           record->kind <= SES_KIND_DEAD;
+           record->kind <= SES_KIND_TOKEN;
 }
 
 /* Hands a record over, or drops it and answers SES_ERR_CORRUPT; @p code otherwise. */
@@ -349,6 +349,11 @@ int store_list(struct store *store, const struct ses_key *user, int64_t now_ms, 
 {
     struct visit visit = { .store = store, .op = "list", .fn = fn, .arg = arg };
     return end_visit(&visit, store->ops.list(store->instance, user, now_ms, visit_record, &visit));
+}
+
+bool store_has_list(const struct store *store)
+{
+    return store->ops.list != no_list;
 }
 
 int store_ping(struct store *store)

@@ -51,5 +51,6 @@ int store_iterate(struct store *store, int64_t now_ms, ses_record_fn *fn, void *
 int store_list(struct store *store, const struct ses_key *user, int64_t now_ms, ses_record_fn *fn,
                void *arg);
 int store_ping(struct store *store);
+bool store_has_list(const struct store *store);
 
 #endif

@@ -19,22 +19,37 @@ struct ses_record snapshot_record(const struct snapshot *snapshot)
         .data = snapshot->blob,
         .version = snapshot->version,
         .expires_ms = snapshot->expires_ms,
-        .kind = SES_KIND_SESSION,
+        .kind = snapshot->kind,
     };
 }
 
 /* ---- one try ---- */
 
-/* The header stays as it is stored, but for limits that were set. */
-static int replay(struct overlay *overlay, const struct record *record, ses_blob **ret_blob)
+void patch_apply(const struct header_patch *patch, struct record_header *header)
 {
-    if (!overlay->relimited)
-        return overlay_replay(overlay, record, record->header_bytes, ret_blob);
+    if (patch->limits) {
+        header->idle_s = patch->idle_s;
+        header->absolute_s = patch->absolute_s;
+    }
+    if (patch->grace_ms > 0 && header->grace_ms == GRACE_UNTIL_USED)
+        header->grace_ms = patch->grace_ms;
+    if (patch->csrf && header->csrf.len == 0)
+        header->csrf = (struct ses_slice){ patch->csrf, CSRF_BYTES };
+}
+
+static bool patch_is_empty(const struct header_patch *patch)
+{
+    return !patch || (!patch->limits && patch->grace_ms == 0 && !patch->csrf);
+}
+
+static int replay(const struct swap *swap, const struct record *record, ses_blob **ret_blob)
+{
+    if (patch_is_empty(swap->patch))
+        return overlay_replay(swap->overlay, record, record->header_bytes, ret_blob);
 
     struct record_header header = record->header;
-    header.idle_s = overlay->idle_s;
-    header.absolute_s = overlay->absolute_s;
-    return session_replay(overlay, record, &header, ret_blob);
+    patch_apply(swap->patch, &header);
+    return session_replay(swap->overlay, record, &header, ret_blob);
 }
 
 int session_replay(struct overlay *overlay, const struct record *record,
@@ -60,7 +75,7 @@ int session_dress(const ses_session *session, ses_blob *blob, struct snapshot *r
         return r;
     ses_manager *manager = session->manager;
     ret_snapshot->expires_ms =
-        session_next_expiry(manager, &ret_snapshot->record.header, manager_now_ms(manager));
+        limits_next_expiry(manager, &ret_snapshot->record.header, manager_now_ms(manager));
     return SES_OK;
 }
 
@@ -88,7 +103,7 @@ static int attempt(ses_session *session, const struct swap *swap, const struct s
     if (r != SES_OK)
         return r;
     ses_blob *blob;
-    r = replay(swap->overlay, &base->record, &blob);
+    r = replay(swap, &base->record, &blob);
     if (r != SES_OK)
         return r;
 
@@ -109,6 +124,22 @@ static int attempt(ses_session *session, const struct swap *swap, const struct s
 
 /* ---- until no other is faster ---- */
 
+int session_rebase(ses_session *session, struct ses_record *winner, struct snapshot *base)
+{
+    struct snapshot fresh = { 0 };
+    const bool moved = winner->kind == SES_KIND_MOVED;
+    int r = moved ? lookup_moved(session->manager, winner, &session->id, &fresh)
+                  : snapshot_from(winner, &fresh);
+    if (r < 0)
+        return r;
+    snapshot_drop(base);
+    *base = fresh;
+    session->moved |= moved;
+    if (moved && fresh.record.header.grace_ms == GRACE_UNTIL_USED)
+        session->cookie = COOKIE_SET; /* perhaps the response that brought the new id was lost */
+    return SES_OK;
+}
+
 int session_swap(ses_session *session, const struct swap *swap, struct snapshot *ret_next)
 {
     int r = session_prepare_adopt(session);
@@ -121,8 +152,7 @@ int session_swap(ses_session *session, const struct swap *swap, struct snapshot 
         r = attempt(session, swap, &base, &winner, ret_next);
         if (!winner.data)
             break; /* done, or failed otherwise than by a conflict */
-        snapshot_drop(&base);
-        r = snapshot_from(&winner, &base);
+        r = session_rebase(session, &winner, &base);
         if (r < 0)
             break;
         r = SES_ERR_CONFLICT;

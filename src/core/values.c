@@ -259,9 +259,9 @@ int ses_set_lifetime(ses_session *session, uint32_t idle_s, uint32_t absolute_s)
     int r = session_changeable(session);
     if (r < 0)
         return r;
-    session->overlay.relimited = true;
-    session->overlay.idle_s = idle_s;
-    session->overlay.absolute_s = absolute_s;
+    session->patch.limits = true;
+    session->patch.idle_s = idle_s;
+    session->patch.absolute_s = absolute_s;
     return SES_OK;
 }
 
@@ -313,7 +313,7 @@ static int take_stored(ses_session *session, struct taking *taking)
     if (r < 0)
         return r;
     CLEANUP(snapshot_drop) struct snapshot next = { 0 };
-    const struct swap swap = { &without, find_taken, taking };
+    const struct swap swap = { .overlay = &without, .inspect = find_taken, .arg = taking };
     r = session_swap(session, &swap, &next);
     if (r != SES_OK)
         return r;

@@ -14,7 +14,7 @@ static void load_of_an_unknown_key_is_not_found(void **state)
 static void created_record_loads_back_with_all_its_members(void **state)
 {
     struct fixture *f = *state;
-    for (enum ses_kind kind = SES_KIND_SESSION; kind <= SES_KIND_DEAD; kind++) {
+    for (enum ses_kind kind = SES_KIND_SESSION; kind <= SES_KIND_TOKEN; kind++) {
         const struct ses_key key = new_key();
         struct ses_record loaded = { 0 }, record = make_record(SLICE("alpha"), f->now + LIFE_MS);
         record.kind = kind;

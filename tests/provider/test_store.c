@@ -224,7 +224,7 @@ static void arguments_that_break_the_contract_never_reach_a_provider(void **stat
     bad.data = NULL;
     assert_code(store_create(*state, &key, 0, NULL, &bad), SES_ERR_INVALID);
     bad = good;
-    bad.kind = (enum ses_kind)4;
+    bad.kind = (enum ses_kind)5;
     assert_code(store_create(*state, &key, 0, NULL, &bad), SES_ERR_INVALID);
     assert_code(store_save(*state, &key, 0, 0, &good, &winner), SES_ERR_INVALID);
     assert_code(store_touch(*state, &key, 0, 0, 1), SES_ERR_INVALID);
@@ -251,7 +251,7 @@ static void record_without_data_version_or_kind_is_corrupt(void **state)
     rogue.record = good;
     rogue.record.kind = (enum ses_kind)0;
     assert_load_is_corrupt(*state);
-    rogue.record.kind = (enum ses_kind)4;
+    rogue.record.kind = (enum ses_kind)5;
     assert_load_is_corrupt(*state);
     rogue.record.data = NULL;
     rogue.record.kind = SES_KIND_SESSION;

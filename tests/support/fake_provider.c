@@ -130,7 +130,7 @@ static bool is_alive(const struct node *node, int64_t now_ms)
 
 static bool is_shown(const struct node *node, int64_t now_ms)
 {
-    return node->record.kind == SES_KIND_SESSION && is_alive(node, now_ms);
+    return ses_kind_is_live(node->record.kind) && is_alive(node, now_ms);
 }
 
 static struct node **link_of(struct fake *fake, const struct ses_key *key)
@@ -156,13 +156,11 @@ static void remove_at(struct fake *fake, struct node **link)
     free(node);
 }
 
-static uint32_t count_shown(const struct fake *fake, const struct ses_key *user, int64_t now_ms)
+static uint32_t count_owned(const struct fake *fake, const struct ses_key *user, int64_t now_ms)
 {
     uint32_t count = 0;
-    for (const struct node *node = fake->first; node; node = node->next) {
-        const bool is_theirs = !user || (node->owned && ses_key_equal(&node->user, user));
-        count += is_theirs && is_shown(node, now_ms);
-    }
+    for (const struct node *node = fake->first; node; node = node->next)
+        count += node->owned && ses_key_equal(&node->user, user) && is_shown(node, now_ms);
     return count;
 }
 
@@ -212,7 +210,7 @@ static int create(struct fake *fake, const struct ses_key *key, int64_t now_ms,
     HOLD(fake);
     if (find(fake, key, now_ms))
         return SES_ERR_EXISTS;
-    if (owner && owner->limit > 0 && count_shown(fake, &owner->user, now_ms) >= owner->limit)
+    if (owner && owner->limit > 0 && count_owned(fake, &owner->user, now_ms) >= owner->limit)
         return SES_ERR_DENIED;
     struct node *node = calloc(1, sizeof *node);
     if (!node)
@@ -347,7 +345,9 @@ static int fake_count(void *self, int64_t now_ms, uint64_t *ret_count)
         return fate.code;
 
     HOLD(fake);
-    *ret_count = count_shown(fake, NULL, now_ms);
+    *ret_count = 0;
+    for (const struct node *node = fake->first; node; node = node->next)
+        *ret_count += node->record.kind == SES_KIND_SESSION && is_alive(node, now_ms);
     return answer(fate, SES_OK);
 }
 

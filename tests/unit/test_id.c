@@ -71,7 +71,8 @@ static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuv
 
 static struct id_format format_of(size_t random_bytes, const char *prefix, const char *realm)
 {
-    return (struct id_format){ .prefix = slice_of_text(prefix),
+    return (struct id_format){ .purpose = ID_OF_SESSION,
+                               .prefix = slice_of_text(prefix),
                                .realm = slice_of_text(realm),
                                .random_bytes = random_bytes };
 }

@@ -29,7 +29,8 @@ static int set_up(void **state)
 
 static struct id_format format_of(const struct hmac_key *keys, size_t count)
 {
-    return (struct id_format){ .prefix = SLICE("p-"),
+    return (struct id_format){ .purpose = ID_OF_SESSION,
+                               .prefix = SLICE("p-"),
                                .realm = SLICE("shop"),
                                .random_bytes = 32,
                                .keys = keys,
@@ -99,7 +100,9 @@ static void every_length_reads_back_and_the_longest_fits(void **state)
     (void)state;
     char prefix[ID_PREFIX_MAX + 1] = "";
     memset(prefix, 'p', ID_PREFIX_MAX);
-    const struct id_format now = { { prefix, ID_PREFIX_MAX }, SLICE("shop"), 32, keys_ab, 2 };
+    const struct id_format now = {
+        ID_OF_SESSION, { prefix, ID_PREFIX_MAX }, SLICE("shop"), 32, keys_ab, 2,
+    };
     for (size_t n = ID_RANDOM_MIN; n <= ID_RANDOM_MAX; n++) {
         struct id_format then = now;
         struct id made, read;

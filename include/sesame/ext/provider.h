@@ -23,7 +23,7 @@
  *  - load never extends. Only touch and save move the expiry.
  *  - Destroy wins: once destroy() has returned, no save or touch that was ever
  *    started brings the record back.
- *  - A record that is not a session any more (kind MOVED or DEAD) never becomes one again,
+ *  - A record of kind MOVED or DEAD never becomes a session or token again, belongs to no user,
  *    and a store at its limits still takes one in the place of a session: it is how a session ends.
  *  - Besides the codes named below, create and save may answer #SES_ERR_TOO_LARGE (more
  *    bytes than the store keeps in one record), and every operation a failure.
@@ -61,12 +61,19 @@ struct ses_key {
     unsigned char bytes[SES_KEY_BYTES]; /**< opaque */
 };
 
-/** What a record is. Only sessions are shown by count, iterate and list. */
+/** What a record is. Sessions are counted; sessions and tokens are shown by iterate and list. */
 enum ses_kind {
     SES_KIND_SESSION = 1, /**< a session */
     SES_KIND_MOVED = 2,   /**< its id was renewed; points at the new one */
-    SES_KIND_DEAD = 3     /**< its id was cut at a log-in; stays for a minute */
+    SES_KIND_DEAD = 3,    /**< it was ended, or its id cut at a log-in; stays for a minute */
+    SES_KIND_TOKEN = 4    /**< a remembered log-in */
 };
+
+/** Is this what somebody may come back for, and not what is left of it? */
+static inline bool ses_kind_is_live(enum ses_kind kind)
+{
+    return kind == SES_KIND_SESSION || kind == SES_KIND_TOKEN;
+}
 
 /** A record, as it travels between the core and a provider. */
 struct ses_record {
@@ -169,12 +176,12 @@ struct ses_provider_ops {
     /** Count the sessions alive. Optional. */
     int (*count)(void *self, int64_t now_ms, uint64_t *ret_count);
 
-    /** Call @p fn for each session alive; stop at its first result that is not 0, and return
+    /** Call @p fn for each session and token alive; stop at its first result that is not 0, and return
      *  that. A session alive from start to end is shown once. Optional. */
     int (*iterate)(void *self, int64_t now_ms, ses_record_fn *fn, void *arg);
 
-    /** Call @p fn for each session alive of @p user, as iterate does. A session that it
-     *  does not show does not exist. Optional; without it create ignores owners. */
+    /** Call @p fn for each record alive that is @p user 's, as iterate does. What it does not
+     *  show does not exist. Optional; without it create ignores owners. */
     int (*list)(void *self, const struct ses_key *user, int64_t now_ms, ses_record_fn *fn,
                 void *arg);
 
