@@ -29,7 +29,9 @@ bool binding_demanded(const struct config *config, enum ses_reason fault);
 /* A byte of a user agent as it is recorded, so that the record's text is printable ASCII. */
 static inline char agent_byte(char c)
 {
-    return c < 0x20 || c > 0x7e ? '?' : c;
+    if (c >= 0x20 && c <= 0x7e)
+        return c;
+    return '?';
 }
 
 #endif

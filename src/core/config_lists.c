@@ -42,7 +42,8 @@ static int read_id_keys(struct config *c, struct ses_error *error)
     return SES_OK;
 }
 
-/* The text is the JSON object's, which is ours alone. */
+/* The text is the JSON object's, which is ours alone. What jansson had in its own buffers while it
+ * read is beyond us, and so is the caller's text. */
 static void wipe_secrets(struct config *c)
 {
     if (c->id_key_text)
