@@ -124,6 +124,7 @@ struct ses_stats {
     uint64_t unknown;      /**< refused ids: no record */
     uint64_t cut;          /**< refused ids: replaced by a new one */
     uint64_t corrupt;      /**< refused ids: record does not decode */
+    uint64_t ended;        /**< refused ids: ended a moment ago, or for a theft */
     uint64_t logins;       /**< log-ins, step-ups and remembered log-ins */
     uint64_t renewed;      /**< ids that were changed by time */
     uint64_t thefts;       /**< ids that came back after they had been replaced */

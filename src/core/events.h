@@ -31,6 +31,7 @@ enum counter {
     COUNT_UNKNOWN,
     COUNT_CUT,
     COUNT_CORRUPT,
+    COUNT_ENDED,
     COUNT_LOGINS,
     COUNT_RENEWED,
     COUNT_THEFTS,

@@ -73,7 +73,7 @@ static void each_act_tells_one_event(void **state)
     assert_only(scene, SES_EVENT_DESTROYED, SES_REASON_NONE);
     scene_finish(session, NULL);
     ses_release(scene_visit(scene, &visitor));
-    assert_only(scene, SES_EVENT_REJECTED, SES_REASON_UNKNOWN);
+    assert_only(scene, SES_EVENT_REJECTED, SES_REASON_ENDED);
     ses_release(scene_start(scene, "id=short"));
     assert_only(scene, SES_EVENT_REJECTED, SES_REASON_MALFORMED);
 }
@@ -145,11 +145,11 @@ static void the_counters_count_each_act_once(void **state)
     uint64_t removed;
     assert_ok(ses_gc(scene->manager, 0, &removed)); /* the marker */
     assert_ok(ses_destroy_id(scene->manager, cookie_value(visitor.cookie)));
-    ses_release(scene_visit(scene, &visitor)); /* unknown */
+    ses_release(scene_visit(scene, &visitor)); /* ended */
 
     const struct ses_stats stats = scene_stats(scene);
-    assert_int_equal(stats.started, 10);
-    assert_int_equal(stats.loaded, 6);
+    assert_int_equal(stats.started, 9);
+    assert_int_equal(stats.loaded, 5);
     assert_int_equal(stats.created, 1);
     assert_int_equal(stats.saved, 2);
     assert_int_equal(stats.touched, 1);
@@ -162,8 +162,9 @@ static void the_counters_count_each_act_once(void **state)
     assert_int_equal(stats.uncommitted, 1);
     assert_int_equal(stats.store_errors, 0);
     assert_int_equal(stats.malformed, 2);
-    assert_int_equal(stats.unknown, 1);
+    assert_int_equal(stats.unknown, 0);
     assert_int_equal(stats.cut, 1);
+    assert_int_equal(stats.ended, 1);
     assert_int_equal(stats.corrupt, 0);
 }
 

@@ -41,7 +41,7 @@ static void a_hook_that_leaves_while_the_store_fails_does_not_keep_the_cookie(vo
     ses_session *session = scene_visit(scene, &visitor);
     scene->hook = jump_out;
     jump_at = SES_EVENT_STORE_ERROR;
-    fake_provider_fail_call(FAKE_DESTROY, 1, SES_ERR_UNAVAILABLE, FAKE_BEFORE_ACT);
+    fake_provider_fail_call(FAKE_SAVE, 1, SES_ERR_UNAVAILABLE, FAKE_BEFORE_ACT);
     if (setjmp(out) == 0) {
         assert_ok(ses_destroy(session));
         fail_msg("the hook was not called");

@@ -59,7 +59,8 @@ static void a_shorter_absolute_timeout_acts_at_once(void **state)
 
 static void an_expiry_beyond_the_policy_is_moved_back_by_the_first_use(void **state)
 {
-    struct scene *scene = scene_with(state, "{\"idleTimeout\":10,\"absoluteTimeout\":0}");
+    struct scene *scene = scene_with(state, "{\"idleTimeout\":10,\"absoluteTimeout\":0,"
+                                            "\"renewalInterval\":0}");
     const struct visitor visitor = scene_plant(scene, SLICE("\x82\xa1\x00\x01\xa0"));
     ses_session *session = scene_visit(scene, &visitor);
     const struct ses_key key = key_of_session(session);

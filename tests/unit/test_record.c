@@ -175,8 +175,8 @@ static void different_headers_and_values_never_encode_alike(void **state)
 static void members_of_a_later_release_are_kept_as_they_stand(void **state)
 {
     (void)state;
-    /* 13: [1, {2: "x"}], 99: null, -1: h'00', "z": 1 */
-    struct ses_slice later = SLICE("\x0d\x82\x01\xa1\x02\x61x\x18\x63\xf6\x20\x41\x00\x61z\x01");
+    /* 16: [1, {2: "x"}], 99: null, -1: h'00', "z": 1 */
+    struct ses_slice later = SLICE("\x10\x82\x01\xa1\x02\x61x\x18\x63\xf6\x20\x41\x00\x61z\x01");
     struct record_header header = full;
     header.unknown = later;
     header.unknown_count = 4;
@@ -509,7 +509,7 @@ static void what_a_later_release_stored_survives_commits_and_a_new_id(void **sta
 {
     (void)state;
     struct scene *scene = scene_new("memory", NULL);
-    const struct ses_slice later = SLICE("\x0d\x63new");
+    const struct ses_slice later = SLICE("\x10\x63new");
     struct record_header header = { .created_ms = SCENE_START_MS,
                                     .absolute_base_ms = SCENE_START_MS,
                                     .unknown = later,

@@ -111,7 +111,7 @@ static void the_cookie_goes_also_when_the_store_cannot_be_told(void **state)
     struct scene *scene = *state;
     struct visitor visitor = scene_visitor(scene, 1);
     ses_session *session = scene_visit(scene, &visitor);
-    fake_provider_fail_call(FAKE_DESTROY, 1, SES_ERR_UNAVAILABLE, FAKE_BEFORE_ACT);
+    fake_provider_fail_call(FAKE_SAVE, 1, SES_ERR_UNAVAILABLE, FAKE_BEFORE_ACT);
     assert_code(ses_destroy(session), SES_ERR_UNAVAILABLE);
     const struct ses_headers *headers;
     assert_ok(ses_commit(session, &headers));

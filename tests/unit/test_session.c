@@ -215,29 +215,30 @@ static void the_first_good_candidate_of_several_fields_is_taken(void **state)
     assert_int_equal(n, 2);
     assert_int_equal(fake_calls(FAKE_LOAD), 2);
     assert_int_equal(scene_rejected(scene, SES_REASON_MALFORMED), 1);
-    assert_int_equal(scene_rejected(scene, SES_REASON_UNKNOWN), 1);
+    assert_int_equal(scene_rejected(scene, SES_REASON_ENDED), 1);
     scene_finish(session, NULL);
 }
 
-static void more_candidates_than_four_are_not_tried(void **state)
+static void more_candidates_than_eight_are_not_tried(void **state)
 {
     struct scene *scene = *state;
-    struct visitor visitors[5];
-    const char *fields[5];
-    for (int i = 0; i < 5; i++) {
+    enum { TRIED = 8, SENT = TRIED + 1 };
+    struct visitor visitors[SENT];
+    const char *fields[SENT];
+    for (int i = 0; i < SENT; i++) {
         visitors[i] = scene_visitor(scene, i);
         fields[i] = visitors[i].cookie;
-        if (i < 3)
+        if (i < TRIED - 1)
             assert_ok(ses_destroy_id(scene->manager, cookie_value(fields[i])));
     }
-    ses_session *session = start_fields(scene, fields, 5);
-    assert_false(session_is_new(session)); /* the fourth */
+    ses_session *session = start_fields(scene, fields, SENT);
+    assert_false(session_is_new(session)); /* the last that is tried */
     ses_release(session);
-    assert_ok(ses_destroy_id(scene->manager, cookie_value(fields[3])));
+    assert_ok(ses_destroy_id(scene->manager, cookie_value(fields[TRIED - 1])));
     scene_forget(scene);
-    session = start_fields(scene, fields, 5);
+    session = start_fields(scene, fields, SENT);
     assert_true(session_is_new(session));
-    assert_int_equal(fake_calls(FAKE_LOAD), 4);
+    assert_int_equal(fake_calls(FAKE_LOAD), TRIED);
     assert_int_equal(scene_rejected(scene, SES_REASON_TOO_MANY), 1);
     scene_finish(session, NULL);
 }
@@ -482,7 +483,7 @@ int main(void)
         TEST(malformed_ids_cost_no_store_call),
         TEST(an_unknown_id_never_causes_a_removal_cookie),
         TEST(the_first_good_candidate_of_several_fields_is_taken),
-        TEST(more_candidates_than_four_are_not_tried),
+        TEST(more_candidates_than_eight_are_not_tried),
         TEST(a_store_that_is_down_is_an_error_and_no_empty_session),
         TEST(a_full_store_is_told_and_stores_nothing),
         TEST(a_first_save_whose_reply_was_lost_is_recognised),
