@@ -61,6 +61,13 @@ static inline void prefetch_record(const ses_blob *data)
         __builtin_prefetch((const char *)data + i * LINE);
 }
 
+/* Where the search for a key begins. */
+static inline const struct bucket *table_bucket(const struct table *table,
+                                                const struct ses_key *key)
+{
+    return &table->buckets[table_hash(key) & table->mask];
+}
+
 /* NO_ENTRY if the key is not in it. */
 static inline uint32_t table_find(const struct table *table, const struct pool *pool,
                                   const struct ses_key *key)
