@@ -143,7 +143,7 @@ static void prefetch_due(const struct shard *shard, uint32_t index)
     if (next == NO_ENTRY)
         return;
     const struct entry *entry = pool_at(&shard->pool, next);
-    __builtin_prefetch(table_bucket(&shard->table, &entry->key), 1);
+    __builtin_prefetch(&shard->table.buckets[table_home(&shard->table, &entry->key)], 1);
     if (entry->next_due != NO_ENTRY)
         __builtin_prefetch(pool_at(&shard->pool, entry->next_due), 1);
 }
