@@ -203,64 +203,46 @@ static void check_pairs(struct cbor_reader *r, uint64_t count)
     }
 }
 
-/* @p own: the values are known to be in order, so they need not even be touched. */
-static int decode(struct ses_slice bytes, bool own, struct record *ret_record)
+/* @p own: it is known to be in order, so the values need not even be touched. */
+static int decode(struct ses_slice bytes, bool own, struct record *record)
 {
-    struct record record = { 0 };
     struct cbor_reader r = cbor_reader_of(bytes);
+    r.trusted = own;
     r.failed |= cbor_next_array(&r) != RECORD_PARTS;
 
     const unsigned char *header = r.at;
-    read_header(&r, &record.header);
-    record.header_bytes = bytes_between(header, &r);
+    record->header = (struct record_header){ 0 };
+    read_header(&r, &record->header);
+    record->header_bytes = bytes_between(header, &r);
 
-    record.count = cbor_next_map(&r);
+    record->count = cbor_next_map(&r);
     const unsigned char *pairs = r.at;
     if (own)
         r.at = r.end;
     else
-        check_pairs(&r, record.count);
-    record.pairs = bytes_between(pairs, &r);
-    if (!cbor_at_end(&r) || !header_sane(&record.header))
-        return SES_ERR_CORRUPT;
-
-    *ret_record = record;
-    return SES_OK;
+        check_pairs(&r, record->count);
+    record->pairs = bytes_between(pairs, &r);
+    return cbor_at_end(&r) && header_sane(&record->header) ? SES_OK : SES_ERR_CORRUPT;
 }
 
-int record_decode(struct ses_slice bytes, struct record *ret_record)
+int record_decode(struct ses_slice bytes, struct record *record)
 {
-    return decode(bytes, false, ret_record);
+    return decode(bytes, false, record);
 }
 
-int record_open(const ses_blob *blob, struct record *ret_record)
+int record_open(const ses_blob *blob, struct record *record)
 {
-    return decode(ses_blob_bytes(blob), blob_is_own(blob), ret_record);
+    return decode(ses_blob_bytes(blob), blob_is_own(blob), record);
 }
 
 bool record_next(struct ses_slice *pairs, struct pair *ret_pair)
 {
-    if (pairs->len == 0)
-        return false;
-    struct cbor_reader r = cbor_reader_of(*pairs);
-    ret_pair->key = cbor_skip_trusted(&r);
-    ret_pair->value = cbor_skip_trusted(&r);
-    *pairs = (struct ses_slice){ r.at, (size_t)(r.end - r.at) };
-    return true;
+    return cbor_take_pair(pairs, &ret_pair->key, &ret_pair->value);
 }
 
 bool record_find(const struct record *record, struct ses_slice key, struct ses_slice *ret_value)
 {
-    struct cbor_reader r = cbor_reader_of(record->pairs);
-    while (r.at < r.end && !r.failed) {
-        const bool found = slice_equal(cbor_skip_trusted(&r), key);
-        const struct ses_slice value = cbor_skip_trusted(&r);
-        if (found) {
-            *ret_value = value;
-            return true;
-        }
-    }
-    return false;
+    return cbor_find(record->pairs, key, ret_value);
 }
 
 /* ---- the whole ---- */
