@@ -42,7 +42,8 @@ static int add_cookie(ses_session *session, struct response *response, int64_t n
 {
     CLEANUP(buffer_free) struct buffer out = { 0 };
     response->cookie = describe_cookie(session);
-    int r = cookie_write(&out, &response->cookie, now_ms);
+    /* All of it but the id was checked with the configuration, and an id is made of letters. */
+    int r = cookie_write_sound(&out, &response->cookie, now_ms);
     if (r < 0)
         return r;
     const char *text = arena_text(&session->arena, (struct ses_slice){ out.data, out.len - 1 });
