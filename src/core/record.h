@@ -56,6 +56,10 @@ int record_decode(struct ses_slice bytes, struct record *record);
  * load. */
 int record_open(const ses_blob *blob, struct record *record);
 
+/* The same of one whose header is most likely that of @p like, byte for byte: then there is nothing
+ * to decode. */
+int record_open_like(const ses_blob *blob, const struct record *like, struct record *record);
+
 /* The header's map, encoded. Texts and bytes are the caller's to have checked. */
 void record_write_header(struct buffer *out, const struct record_header *header);
 
