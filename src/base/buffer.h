@@ -28,15 +28,11 @@ struct ses_slice buffer_slice(const struct buffer *b);
 /* Makes room for so many bytes more; false, and the buffer fails, when there is none to be had. */
 bool buffer_make_room(struct buffer *b, size_t len);
 
-static inline bool buffer_has_room(const struct buffer *b, size_t len)
-{
-    return !b->failed && len <= b->cap - b->len;
-}
-
 /* Inline: to make a session is to write some hundred short pieces, a sixth of it in calls. */
 static inline void buffer_append(struct buffer *b, const void *bytes, size_t len)
 {
-    if (len == 0 || (!buffer_has_room(b, len) && !buffer_make_room(b, len)))
+    const bool needs_room = b->failed || len > b->cap - b->len;
+    if (len == 0 || (needs_room && !buffer_make_room(b, len)))
         return;
     memcpy(b->data + b->len, bytes, len);
     b->len += len;
@@ -44,7 +40,8 @@ static inline void buffer_append(struct buffer *b, const void *bytes, size_t len
 
 static inline void buffer_byte(struct buffer *b, unsigned char byte)
 {
-    if (buffer_has_room(b, 1) || buffer_make_room(b, 1))
+    const bool needs_room = b->failed || b->len == b->cap;
+    if (!needs_room || buffer_make_room(b, 1))
         b->data[b->len++] = byte;
 }
 
