@@ -92,6 +92,19 @@ struct attempt {
     ses_blob *blobs[CLEARED];
 };
 
+/* Member by member: blobs[] is the most of it, and stays as it is. */
+static void attempt_begin(struct attempt *attempt, struct memory *memory, const struct ses_key *key,
+                          const struct ses_record *record, int64_t now_ms)
+{
+    attempt->memory = memory;
+    attempt->key = key;
+    attempt->record = record;
+    attempt->now_ms = now_ms;
+    attempt->lacks = 0;
+    attempt->old = (struct remains){ 0 };
+    attempt->cleared = 0;
+}
+
 static void attempt_end(struct attempt *attempt)
 {
     memory_bury(attempt->memory, &attempt->old);
@@ -175,7 +188,8 @@ static int memory_create(void *self, const struct ses_key *key, int64_t now_ms,
     int r = SES_ERR_FULL;
 
     for (int tries = 0; tries < ROOM_TRIES && room_ever_fits(&memory->room, bytes); tries++) {
-        struct attempt attempt = { memory, key, record, now_ms, .cleared = 0 };
+        struct attempt attempt;
+        attempt_begin(&attempt, memory, key, record, now_ms);
         r = owner ? insert_owned(&attempt, owner) : insert(&attempt, NULL);
         attempt_end(&attempt);
         if (r != SES_ERR_FULL || !memory_make_room(memory, key, now_ms, 1, bytes))
@@ -210,7 +224,8 @@ static int memory_save(void *self, const struct ses_key *key, int64_t now_ms, ui
     int r = SES_ERR_FULL;
 
     for (int tries = 0; tries < ROOM_TRIES; tries++) {
-        struct attempt attempt = { memory, key, record, now_ms, .cleared = 0 };
+        struct attempt attempt;
+        attempt_begin(&attempt, memory, key, record, now_ms);
         r = replace(&attempt, expected, ret_winner);
         attempt_end(&attempt);
         if (r != SES_ERR_FULL || !room_ever_fits(&memory->room, blob_room(record->data)) ||

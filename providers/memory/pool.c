@@ -10,7 +10,7 @@ void pool_init(struct pool *pool, bool tells_use)
 
 static void free_chunk(struct pool *pool, uint32_t c)
 {
-    free(pool->entries[c]);
+    free(pool->chunks[c].memory);
     free(pool->chunks[c].members);
     pool->entries[c] = NULL;
     pool->chunks[c] = (struct chunk){ .next_room = NO_CHUNK, .prev_room = NO_CHUNK };
@@ -87,15 +87,26 @@ static uint32_t vacant_chunk(struct pool *pool)
     return c;
 }
 
+/* Aligned by hand: aligned_alloc() leaves a splinter at either end, together half a byte more for
+ * each session. */
+static struct entry *align(void *memory)
+{
+    const size_t past = (uintptr_t)memory % sizeof(struct entry);
+    void *start = (char *)memory + (past > 0 ? sizeof(struct entry) - past : 0);
+    return start;
+}
+
 static bool add_chunk(struct pool *pool)
 {
     const size_t bytes = sizeof(struct entry) + (pool->tells_use ? sizeof(struct use) : 0);
     const uint32_t c = vacant_chunk(pool);
     if (c == NO_CHUNK)
         return false;
-    pool->entries[c] = aligned_alloc(sizeof(struct entry), CHUNK_ENTRIES * bytes);
-    if (!pool->entries[c])
+    void *memory = malloc(CHUNK_ENTRIES * bytes + sizeof(struct entry) - _Alignof(max_align_t));
+    if (!memory)
         return false;
+    pool->chunks[c].memory = memory;
+    pool->entries[c] = align(memory);
     pool->vacant = pool->chunks[c].next_room;
     add_room(pool, c);
     return true;

@@ -46,7 +46,8 @@ static int add_cookie(ses_session *session, const struct response *response,
                       const struct ses_cookie *cookie, int64_t now_ms)
 {
     CLEANUP(buffer_free) struct buffer out = { 0 };
-    int r = cookie_write(&out, cookie, now_ms);
+    /* All of it but the id was checked with the configuration, and an id is made of letters. */
+    int r = cookie_write_sound(&out, cookie, now_ms);
     if (r < 0)
         return r;
     const char *text = arena_text(&session->arena, (struct ses_slice){ out.data, out.len - 1 });
