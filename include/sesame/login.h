@@ -126,7 +126,8 @@ SES_API SES_MUST_USE int ses_list(ses_manager *manager, const char *user_or_null
 SES_API SES_MUST_USE int ses_end(ses_manager *manager, const char *user, const char *handle);
 
 /** Ends all sessions of a user, and what remembers them, but for @p except (may be NULL): after a
- *  change of password, or of a disabled account (ASVS 5.0 7.4.2, 7.4.3). Without a user: everybody's.
+ *  change of password, or of a disabled account (ASVS 5.0 7.4.2, 7.4.3). Without a user:
+ * everybody's.
  *  @return #SES_OK: each session that was there when the call began is dead everywhere;
  *  #SES_ERR_INVALID, #SES_ERR_UNSUPPORTED, #SES_ERR_UNAVAILABLE (some may live: call again).
  *  Any thread. */

@@ -150,7 +150,7 @@ static void slide_cookie(ses_session *session)
 static bool outlives_policy(const ses_session *session)
 {
     const int64_t due = limits_next_expiry(session->manager, &session->snapshot.record.header,
-                                            manager_now_ms(session->manager));
+                                           manager_now_ms(session->manager));
     return session->snapshot.expires_ms - due > CLOCK_SKEW_MS;
 }
 
@@ -164,7 +164,7 @@ static int save(ses_session *session)
     if (r != SES_ERR_FULL)
         return r;
     return session_has_changes(session) || outlives_policy(session) ? save_changes(session)
-                                                                     : SES_OK;
+                                                                    : SES_OK;
 }
 
 static int commit_stored(ses_session *session)

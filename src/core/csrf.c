@@ -61,7 +61,8 @@ int ses_csrf_check(ses_session *session, const char *token)
 {
     unsigned char bytes[TOKEN_BYTES + 3];
     const unsigned char *secret = find_secret(session);
-    const struct ses_slice text = { token, token ? strnlen(token, sizeof(struct ses_csrf_token)) : 0 };
+    const struct ses_slice text = { token,
+                                    token ? strnlen(token, sizeof(struct ses_csrf_token)) : 0 };
     if (secret && text.len == BASE64URL_LEN(TOKEN_BYTES) && base64url_decode(text, bytes) &&
         token_matches(bytes, secret))
         return SES_OK;

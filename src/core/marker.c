@@ -53,9 +53,9 @@ static void sealing_key(const struct id_format *format, const struct id *from,
                         unsigned char key[AEAD_KEY_BYTES])
 {
     const unsigned char head[2] = { 3, (unsigned char)format->realm.len };
-    const struct ses_slice parts[] = {
-        { head, sizeof head }, format->realm, slice_of_text(from->text)
-    };
+    const struct ses_slice parts[] = { { head, sizeof head },
+                                       format->realm,
+                                       slice_of_text(from->text) };
     sha256(parts, 3, key);
 }
 
@@ -130,7 +130,8 @@ int marker_read(const struct ses_record *record, struct marker *ret_marker)
     if (record->kind == SES_KIND_MOVED) {
         if (!sound || marker.sealed.len == 0)
             return SES_ERR_CORRUPT;
-    } else if (!sound || (marker.reason != SES_REASON_ENDED && marker.reason != SES_REASON_STOLEN)) {
+    } else if (!sound ||
+               (marker.reason != SES_REASON_ENDED && marker.reason != SES_REASON_STOLEN)) {
         marker = (struct marker){ .reason = SES_REASON_CUT };
     }
     *ret_marker = marker;

@@ -40,9 +40,9 @@ struct record_header {
     struct ses_slice previous; /* key of the record that this one replaced */
     int64_t idle_s;            /* the session's own limits; 0: the manager's */
     int64_t absolute_s;
-    int64_t id_ms;             /* when this id was made */
-    int64_t grace_ms;          /* until when the id before this one is taken */
-    int64_t suspected_ms;      /* when an id that it had had before came back */
+    int64_t id_ms;            /* when this id was made */
+    int64_t grace_ms;         /* until when the id before this one is taken */
+    int64_t suspected_ms;     /* when an id that it had had before came back */
     struct ses_slice unknown; /* pairs of a later release, as they stand */
     uint64_t unknown_count;
 };

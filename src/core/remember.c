@@ -9,8 +9,8 @@
 /*
  * A remembered log-in: a token in a cookie of its own, which outlives sessions. It is stored as a
  * session is, under a key that no session can have, without values, and it changes its id with each
- * use, as a session does by time: so a lost response is repeated, requests side by side all succeed,
- * and a token that comes back later is a theft (S-69: kept apart from sessions).
+ * use, as a session does by time: so a lost response is repeated, requests side by side all
+ * succeed, and a token that comes back later is a theft (S-69: kept apart from sessions).
  */
 
 /* Browsers of one user; the one that was remembered first is forgotten for another. */
@@ -187,8 +187,7 @@ static int find_token(ses_session *session, struct ses_slice text, struct token 
 /* The setting may have been shortened since. */
 static bool is_too_old(const ses_manager *manager, const struct token *token)
 {
-    const int64_t age_ms =
-        manager_now_ms(manager) - token->snapshot.record.header.absolute_base_ms;
+    const int64_t age_ms = manager_now_ms(manager) - token->snapshot.record.header.absolute_base_ms;
     return age_ms >= manager->config.remember_s * 1000;
 }
 

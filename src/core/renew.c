@@ -78,8 +78,8 @@ static int make_next(ses_session *session, const struct snapshot *base,
     overlay_clear(&nothing);
     int r = next_header(session, base, plan, &secrets, &header);
     if (r == SES_OK)
-        r = session_replay(plan->drop_values ? &nothing : &session->overlay, &base->record,
-                           &header, &blob);
+        r = session_replay(plan->drop_values ? &nothing : &session->overlay, &base->record, &header,
+                           &blob);
     return r == SES_OK ? session_dress(session, blob, ret_snapshot) : r;
 }
 

@@ -5,8 +5,8 @@
 
 #include "base/slice.h"
 
-/* Fields that are no cookies: the id's own header, Cache-Control, Vary and Clear-Site-Data. Cookies:
- * the id's and the token's; and those that are evicted, if any are. */
+/* Fields that are no cookies: the id's own header, Cache-Control, Vary and Clear-Site-Data.
+ * Cookies: the id's and the token's; and those that are evicted, if any are. */
 enum {
     PLAIN_MAX = 4,
     COOKIES_MAX = 2,
@@ -119,8 +119,8 @@ static bool evicts(const ses_session *session)
     const struct config *config = &session->manager->config;
     const bool configured = config->evict_domains.count + config->evict_paths.count > 0;
     const bool ours = session->read_stored || session->cookie == COOKIE_SET;
-    return configured && (session->shadows == SHADOWS_TOO_MANY ||
-                          (session->shadows == SHADOWS_SOME && ours));
+    return configured &&
+           (session->shadows == SHADOWS_TOO_MANY || (session->shadows == SHADOWS_SOME && ours));
 }
 
 static int evict_shadows(ses_session *session, const struct response *response, int64_t now_ms)
