@@ -153,7 +153,8 @@ SES_API SES_MUST_USE ses_manager *ses_manager_new(const char *provider, const ch
 SES_API ses_manager *ses_manager_ref(ses_manager *manager);
 
 /** Drops a reference; the last one stops gc and closes the store. Accepts NULL. A session
- *  holds a reference of its own, so the order of release does not matter. Any thread. */
+ *  holds a reference of its own, so the order of release does not matter. Any thread; the last one
+ *  not from gc's own, as in an event hook. */
 SES_API void ses_manager_unref(ses_manager *manager);
 
 /** Is the store there? For health checks. @return #SES_OK, #SES_ERR_UNAVAILABLE. Any thread. */

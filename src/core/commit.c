@@ -114,10 +114,8 @@ static int touch(ses_session *session, const struct snapshot *before)
         return SES_OK;
 
     int r = store_touch(manager->store, &session->id.key, now_ms, now->version, due);
-    if (r == SES_ERR_NOT_FOUND || r == SES_ERR_CONFLICT)
-        return SES_OK;
     if (r < 0)
-        return r;
+        return r == SES_ERR_NOT_FOUND || r == SES_ERR_CONFLICT ? SES_OK : r;
     now->expires_ms = due;
     events_add(&manager->events, COUNT_TOUCHED, 1);
     return SES_OK;
