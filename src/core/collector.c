@@ -119,8 +119,8 @@ int collector_start(struct collector *c)
     return r;
 }
 
-/* True when there is a thread that the caller must join. Of several callers one does, and the others
- * wait for it. */
+/* True when there is a thread that the caller must join. Of several callers one does, and the
+ * others wait for it. */
 static bool ask_to_stop(struct collector *c, pthread_t *ret_thread)
 {
     forget_parent(c);

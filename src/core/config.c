@@ -3,6 +3,7 @@
 
 #include "core/config_lists.h"
 #include "core/cookie.h"
+#include "core/preset.h"
 
 #include "base/slice.h"
 
@@ -26,7 +27,6 @@ enum {
 };
 
 /* Indexes into the choices below. */
-enum { SECURE_FALSE, SECURE_TRUE, SECURE_AUTO };
 enum { PREFIX_AUTO, PREFIX_NONE, PREFIX_SECURE, PREFIX_HOST };
 enum { SAME_SITE_DEFAULT = 1, SAME_SITE_LAX, SAME_SITE_STRICT, SAME_SITE_NONE };
 enum { CREATION_LAZY, CREATION_EAGER };
@@ -74,7 +74,7 @@ static const struct ses_setting settings[] = {
     INT("cookieLifeTime", cookie_lifetime_s, 0, LIFETIME_MAX_S, 0),
     BOOL("enableSetCookie", set_cookie, true),
     BOOL("disableHTTPOnly", no_http_only, false),
-    CHOICE("secure", secure, secure_words, SECURE_AUTO),
+    CHOICE("secure", secure, secure_words, -1),
     TEXT("domain", domain, COOKIE_ATTRIBUTE_MAX),
     { .name = "cookieSameSite",
       .type = SES_SETTING_CHOICE,
@@ -90,6 +90,7 @@ static const struct ses_setting settings[] = {
     BOOL("EnableSidInURLQuery", query_transport, false),
     TEXT("providerConfig", provider_config, TEXT_MAX),
     /* ours */
+    CHOICE("preset", preset, preset_words, 0),
     INT("idleTimeout", idle_s, 1, YEARS_10_S, 0),
     INT("absoluteTimeout", absolute_s, 0, YEARS_10_S, -1),
     INT("touchThreshold", touch_s, 0, YEARS_10_S, -1),
@@ -149,6 +150,9 @@ static int64_t default_idle(const struct config *c)
 
 static void fill_limits(struct config *c)
 {
+    preset_fill(c);
+    if (c->secure < 0)
+        c->secure = SECURE_AUTO;
     if (c->max_value_bytes == 0)
         c->max_value_bytes = smaller(c->max_record_bytes, DEFAULT_VALUE_BYTES);
     if (c->idle_s == 0)

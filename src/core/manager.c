@@ -2,6 +2,7 @@
 #include "core/manager.h"
 
 #include "core/module.h"
+#include "core/preset.h"
 #include "core/registry.h"
 #include "core/scan.h"
 
@@ -69,6 +70,13 @@ static int find_provider(const char *name, const struct ses_provider_ops **ret_o
                      names, why);
 }
 
+static void warn_of_shortfall(void *arg, const char *line)
+{
+    const ses_manager *manager = arg;
+    events_log(&manager->events, SES_LOG_WARNING, "short of %s: %s",
+               preset_words[manager->config.preset], line);
+}
+
 static void take_config(ses_manager *manager)
 {
     const struct config *c = &manager->config;
@@ -89,6 +97,8 @@ static void take_config(ses_manager *manager)
     };
     for (size_t i = 0; config_warning(c, i); i++)
         events_log(&manager->events, SES_LOG_WARNING, "%s", config_warning(c, i));
+    if (c->preset > 0)
+        preset_shortfalls(c, c->preset, warn_of_shortfall, manager);
 }
 
 /* What a provider logs while it opens says why it does not: that line becomes the error's message.
