@@ -87,8 +87,8 @@ static uint32_t vacant_chunk(struct pool *pool)
     return c;
 }
 
-/* Aligned by hand: aligned_alloc() leaves a splinter at either end, together half a byte more for
- * each session. */
+/* Aligned to a line by hand: aligned_alloc() would leave a splinter at either end, together half a
+ * byte more for each session. */
 static struct entry *align(void *memory)
 {
     const size_t past = (uintptr_t)memory % sizeof(struct entry);
@@ -102,12 +102,13 @@ static bool add_chunk(struct pool *pool)
     const uint32_t c = vacant_chunk(pool);
     if (c == NO_CHUNK)
         return false;
-    void *memory = malloc(CHUNK_ENTRIES * bytes + sizeof(struct entry) - _Alignof(max_align_t));
-    if (!memory)
+    struct chunk *chunk = &pool->chunks[c];
+    const size_t any = _Alignof(max_align_t); /* malloc()'s own: leaves no splinter */
+    chunk->memory = aligned_alloc(any, CHUNK_ENTRIES * bytes + sizeof(struct entry) - any);
+    if (!chunk->memory)
         return false;
-    pool->chunks[c].memory = memory;
-    pool->entries[c] = align(memory);
-    pool->vacant = pool->chunks[c].next_room;
+    pool->entries[c] = align(chunk->memory);
+    pool->vacant = chunk->next_room;
     add_room(pool, c);
     return true;
 }

@@ -31,7 +31,7 @@ bool buffer_make_room(struct buffer *b, size_t len);
 /* Inline: to make a session is to write some hundred short pieces, a sixth of it in calls. */
 static inline void buffer_append(struct buffer *b, const void *bytes, size_t len)
 {
-    const bool needs_room = b->failed || len > b->cap - b->len;
+    const bool needs_room = !b->data || b->failed || len > b->cap - b->len;
     if (len == 0 || (needs_room && !buffer_make_room(b, len)))
         return;
     memcpy(b->data + b->len, bytes, len);
@@ -40,7 +40,7 @@ static inline void buffer_append(struct buffer *b, const void *bytes, size_t len
 
 static inline void buffer_byte(struct buffer *b, unsigned char byte)
 {
-    const bool needs_room = b->failed || b->len == b->cap;
+    const bool needs_room = !b->data || b->failed || b->len == b->cap;
     if (!needs_room || buffer_make_room(b, 1))
         b->data[b->len++] = byte;
 }

@@ -376,27 +376,26 @@ static inline const unsigned char *pass_pair(const unsigned char *at, const unsi
 
 bool cbor_take_pair(struct ses_slice *pairs, struct ses_slice *ret_key, struct ses_slice *ret_value)
 {
-    const unsigned char *at = pairs->data, *end = at + pairs->len, *value;
-    const unsigned char *rest = pairs->len > 0 ? pass_pair(at, end, &value) : NULL;
+    const struct cbor_reader r = cbor_reader_of(*pairs);
+    const unsigned char *value, *rest = pass_pair(r.at, r.end, &value);
     if (!rest)
         return false;
-    *ret_key = slice_between(at, value);
+    *ret_key = slice_between(r.at, value);
     *ret_value = slice_between(value, rest);
-    *pairs = slice_between(rest, end);
+    *pairs = slice_between(rest, r.end);
     return true;
 }
 
 bool cbor_find(struct ses_slice pairs, struct ses_slice key, struct ses_slice *ret_value)
 {
-    const unsigned char *at = pairs.data, *end = at + pairs.len, *value, *rest;
-    for (; at < end; at = rest) {
-        rest = pass_pair(at, end, &value);
-        if (!rest)
-            return false;
-        if (slice_equal(slice_between(at, value), key)) {
+    struct cbor_reader r = cbor_reader_of(pairs);
+    const unsigned char *value, *rest;
+    while ((rest = pass_pair(r.at, r.end, &value)) != NULL) {
+        if (slice_equal(slice_between(r.at, value), key)) {
             *ret_value = slice_between(value, rest);
             return true;
         }
+        r.at = rest;
     }
     return false;
 }
