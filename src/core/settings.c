@@ -3,6 +3,7 @@
 
 #include "base/buffer.h"
 #include "base/cleanup.h"
+#include "base/one_line.h"
 #include "base/slice.h"
 
 #include <stdarg.h>
@@ -18,15 +19,6 @@ struct reading {
     struct ses_error *error;
 };
 
-/* A message quotes what it was given; it stays one line, and moves no terminal's cursor. */
-static void blank_controls(char *text)
-{
-    for (; *text; text++) {
-        if ((*text >= 0 && *text < ' ') || *text == 0x7f)
-            *text = '?';
-    }
-}
-
 int error_set(struct ses_error *error, int code, const char *format, ...)
 {
     va_list args;
@@ -34,7 +26,7 @@ int error_set(struct ses_error *error, int code, const char *format, ...)
     error->code = code;
     (void)vsnprintf(error->message, sizeof error->message, format, args);
     va_end(args);
-    blank_controls(error->message);
+    make_one_line(error->message);
     return code;
 }
 
