@@ -30,9 +30,13 @@ static int memory_open(void *self, ses_provider_host *host, const char *config)
     if (*config)
         return ses_provider_fail(host, SES_ERR_INVALID, "ProviderConfig must be empty or left out");
 
+    if (memory->when_full == EVICT && memory->max_records == 0 && memory->max_bytes == 0)
+        return ses_provider_fail(host, SES_ERR_INVALID,
+                                 "\"whenFull\" needs \"maxSessions\" or \"maxBytes\" to evict at");
+
     room_init(&memory->room, (uint64_t)memory->max_records, (uint64_t)memory->max_bytes);
     atomic_init(&memory->stamps, 0);
-    const bool evicts = memory->when_full == EVICT && room_is_limited(&memory->room);
+    const bool evicts = memory->when_full == EVICT;
 
     memory->users = users_new();
     memory->shards = aligned_alloc(_Alignof(struct shard), SHARDS * sizeof(struct shard));

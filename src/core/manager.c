@@ -101,14 +101,14 @@ static void take_config(ses_manager *manager)
         preset_shortfalls(c, c->preset, warn_of_shortfall, manager);
 }
 
-/* What a provider logs while it opens says why it does not: that line becomes the error's message.
- */
+/* What a provider says failed while it opens is why it does not: that line becomes the error's
+ * message, and whoever gets that tells it once. */
 static void on_store_log(void *arg, enum ses_log_level level, const char *message)
 {
     ses_manager *manager = arg;
-    if (manager->opening)
+    if (manager->opening && level == SES_LOG_ERROR)
         (void)error_set(manager->opening, manager->opening->code, "%s", message);
-    if (manager->events.log)
+    else if (manager->events.log)
         manager->events.log(manager->events.log_arg, level, message);
 }
 
@@ -188,6 +188,8 @@ ses_manager *ses_manager_new(const char *provider, const char *config_json,
     e->code = r;
     if (e->message[0] == '\0')
         (void)error_set(e, r, "%s", ses_strerror(r));
+    if (!error && manager) /* nobody else would tell */
+        events_log(&manager->events, SES_LOG_ERROR, "%s", e->message);
     return NULL;
 }
 
