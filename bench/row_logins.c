@@ -17,7 +17,8 @@
 
 enum { COOKIE_MAX = 96, USER_SESSIONS = 10, PROTECTED_SESSIONS = 100000 };
 
-static const char agent[] = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0";
+static const char agent[] =
+    "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0";
 
 /* Everything that looks at a request is off, or on. */
 static const char unprotected[] =
@@ -309,9 +310,7 @@ static void measure_reject(const struct options *options)
         .operations = options->quick ? 50000 : 1000000 / BENCH_ROUNDS_MIN + 1,
         .budget_s = options->quick ? 3 : 12,
     };
-    struct report_row row = {
-        .name = "reject", .threads = 1, .kind = REPORT_MORE, .aim = 1000
-    };
+    struct report_row row = { .name = "reject", .threads = 1, .kind = REPORT_MORE, .aim = 1000 };
     row.result = bench_measure(&plan);
     report_row(&row);
     struct ses_stats stats = { .size = sizeof stats };

@@ -156,10 +156,9 @@ static bool outlives_policy(const ses_session *session)
 static int save(ses_session *session)
 {
     const bool due = session_is_due(session);
-    int r = due ? session_move(session) : SES_ERR_FULL;
-    if (due && r == SES_OK)
-        session->renewed = true;
-    if (r != SES_ERR_FULL)
+    int r = due ? session_move(session) : SES_ERR_EXISTS;
+    session->renewed = r == SES_OK;
+    if (r != SES_ERR_FULL && r != SES_ERR_EXISTS)
         return r;
     return session_has_changes(session) || outlives_policy(session) ? save_changes(session)
                                                                     : SES_OK;

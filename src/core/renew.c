@@ -160,6 +160,8 @@ int session_renew(ses_session *session, const struct renewal_plan *plan)
         if (!winner.data)
             return r;
         r = session_rebase(session, &winner, &base);
+        if (r == SES_OK && session->moved && plan->leaves == SES_KIND_MOVED)
+            r = SES_ERR_EXISTS; /* one change of the id is enough, or the first would be a theft */
         if (r < 0)
             return r;
         if (tries == session->manager->config.max_replays) {

@@ -184,7 +184,8 @@ int session_renew(ses_session *session, const struct renewal_plan *plan);
 /* Is its id so old that the coming response should bring a new one? */
 bool session_is_due(const ses_session *session);
 
-/* By time, with all that is to be committed. */
+/* By time, with all that is to be committed. SES_ERR_EXISTS: another request has changed it just
+ * now, and the session has that id; what is to be committed is not. */
 int session_move(ses_session *session);
 
 /* ---- end.c ---- */
