@@ -1,10 +1,13 @@
 #!/usr/bin/python3
 """What the documentation promises: its programs compile and run, its manual names every key."""
+import http.client
 import os
 import pathlib
 import re
+import socket
 import subprocess
 import tempfile
+import time
 import unittest
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
@@ -22,6 +25,12 @@ def setting_names(source):
     return set(re.findall(r'(?:BOOL|INT|TEXT|CHOICE)\("(\w+)"|\.name = "(\w+)",\s*\.type', text))
 
 
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
 class Guide(unittest.TestCase):
     def programs(self):
         for page in sorted((TOP / "docs/guide").glob("*.md")):
@@ -29,16 +38,68 @@ class Guide(unittest.TestCase):
             self.assertTrue(blocks, page)
             yield from ((page.name, number, text) for number, text in enumerate(blocks, 1))
 
+    def build(self, text, folder):
+        source = pathlib.Path(folder, "program.c")
+        source.write_text(text)
+        built = run("cc", "-std=gnu11", "-Wall", "-Wextra", "-Werror", "-o", f"{folder}/program",
+                    source, f"-I{TOP}/include", f"-L{LIBRARY}", f"-Wl,-rpath,{LIBRARY}", "-lsesame",
+                    "-lmicrohttpd")
+        self.assertEqual(built.returncode, 0, built.stderr)
+
+    def start(self, text):
+        """The program, serving; returns a way to ask it: (status, headers, body)."""
+        folder = self.enterContext(tempfile.TemporaryDirectory())
+        self.build(text, folder)
+        port = free_port()
+        process = subprocess.Popen([f"{folder}/program", str(port)])
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+
+        def ask(method, path, body=None, **fields):
+            deadline = time.monotonic() + 30
+            while True:
+                connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+                try:
+                    connection.request(method, path, body, {
+                        "Content-Type": "application/x-www-form-urlencoded",
+                        **{name.replace("_", "-"): value for name, value in fields.items()}})
+                    with connection.getresponse() as response:
+                        return response.status, response.headers, response.read().decode()
+                except ConnectionRefusedError:
+                    self.assertLess(time.monotonic(), deadline)
+                    time.sleep(0.02)
+                finally:
+                    connection.close()
+        return ask, f"http://127.0.0.1:{port}"
+
+    def test_the_site_of_the_guide_logs_in_and_out(self):
+        text, = (text for _, _, text in self.programs() if "/logout" in text)
+        ask, origin = self.start(text)
+        self.assertIn("action=/login", ask("GET", "/")[2])
+        for body in ("", "user=", "user=%3Cb%3E", "user=" + "x" * 99, "other=ada"):
+            status, headers, _ = ask("POST", "/login", body)
+            self.assertEqual((status, headers["Set-Cookie"]), (400, None), body)
+        self.assertEqual(ask("POST", "/login", "user=ada", Origin="http://evil.test")[0], 403)
+
+        status, headers, _ = ask("POST", "/login", "user=ada", Origin=origin)
+        self.assertEqual((status, headers["Location"]), (303, "/"))
+        first = headers["Set-Cookie"].split(";")[0]
+        self.assertIn("Hello, ada.", ask("GET", "/", Cookie=first)[2])
+
+        second = ask("POST", "/login", "user=ada", Cookie=first)[1]["Set-Cookie"].split(";")[0]
+        self.assertNotEqual(first, second)
+        self.assertNotIn("ada", ask("GET", "/", Cookie=first)[2])
+        self.assertEqual(ask("POST", "/logout", "", Cookie=second, Origin="null")[0], 403)
+        status, headers, _ = ask("POST", "/logout", "", Cookie=second, Origin=origin)
+        self.assertEqual((status, headers["Location"]), (303, "/"))
+        self.assertIn("Max-Age=0", headers["Set-Cookie"])
+        self.assertNotIn("ada", ask("GET", "/", Cookie=second)[2])
+
     def test_each_program_of_the_guide_compiles_and_runs(self):
         with tempfile.TemporaryDirectory() as folder:
             for page, number, text in self.programs():
                 with self.subTest(page=page, number=number):
-                    source = pathlib.Path(folder, "program.c")
-                    source.write_text(text)
-                    built = run("cc", "-std=gnu11", "-Wall", "-Wextra", "-Werror", "-o",
-                                f"{folder}/program", source, f"-I{TOP}/include", f"-L{LIBRARY}",
-                                f"-Wl,-rpath,{LIBRARY}", "-lsesame", "-lmicrohttpd")
-                    self.assertEqual(built.returncode, 0, built.stderr)
+                    self.build(text, folder)
                     if SERVER not in text:
                         ran = run(f"{folder}/program")
                         self.assertEqual(ran.returncode, 0, ran.stderr)
