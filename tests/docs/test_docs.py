@@ -6,12 +6,21 @@ import pathlib
 import re
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 import unittest
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 LIBRARY = pathlib.Path(os.environ["SESAME_LIBRARY"]).resolve().parent
+LIBRARY_NAME = "libsesame.so.0"
+OPEN_SHELF = """
+import ctypes, sys
+library = ctypes.CDLL(sys.argv[1], mode=ctypes.RTLD_GLOBAL)  # as a program that links it
+error = ctypes.create_string_buffer(256)
+made = library.ses_manager_new(b"shelf", None, None, error)
+sys.exit(None if made else error.raw[4:].rstrip(bytes(1)).decode())
+"""
 SERVER = "MHD_start_daemon"  # a program with it serves until it is stopped: compiled only
 
 
@@ -123,6 +132,14 @@ class Manual(unittest.TestCase):
     def test_the_configuration_manual_has_every_key(self):
         self.check_page("docs/man/sesame-config.5.scd")
 
+    def test_every_provider_has_a_page_with_its_settings(self):
+        for folder in sorted(path for path in (TOP / "providers").iterdir() if path.is_dir()):
+            with self.subTest(provider=folder.name):
+                text = (TOP / f"docs/providers/{folder.name}.md").read_text()
+                names = {a or b for a, b in
+                         setting_names(f"providers/{folder.name}/{folder.name}.c")}
+                self.assertEqual([name for name in names if f"`{name}`" not in text], [])
+
     def test_the_manual_pages_are_well_formed(self):
         for page in sorted((TOP / "docs/man").glob("*.scd")):
             with self.subTest(page=page.name):
@@ -168,6 +185,20 @@ class Record(unittest.TestCase):
         source = (TOP / "tests/unit/test_record.c").read_text()
         example = re.search(r"example\[\] =((?:\s+\"[0-9a-f]+\")+);", source)[1]
         self.assertEqual("".join(columns).replace(" ", ""), re.sub(r"[\s\"]", "", example))
+
+
+class Contributing(unittest.TestCase):
+    def test_a_module_built_as_described_is_found_beside_the_library(self):
+        page = (TOP / "CONTRIBUTING.md").read_text()
+        lines = re.findall(r"^    ((?:mkdir|cc) .*)$", page, re.M)
+        self.assertEqual(len(lines), 2)
+        with tempfile.TemporaryDirectory() as folder:
+            for line in lines:
+                done = run("sh", "-ec", line.replace("build/server/src", folder), cwd=TOP)
+                self.assertEqual(done.returncode, 0, done.stderr)
+            pathlib.Path(folder, LIBRARY_NAME).symlink_to(LIBRARY / LIBRARY_NAME)
+            done = run(sys.executable, "-c", OPEN_SHELF, f"{folder}/{LIBRARY_NAME}")
+            self.assertEqual(done.returncode, 0, done.stderr)
 
 
 class Links(unittest.TestCase):
