@@ -187,6 +187,14 @@ class Record(unittest.TestCase):
         self.assertEqual("".join(columns).replace(" ", ""), re.sub(r"[\s\"]", "", example))
 
 
+class Readme(unittest.TestCase):
+    def test_it_names_every_package_that_setup_installs_for_the_library(self):
+        server = re.search(r"^server=\((.*?)\)", (TOP / "script/setup").read_text(), re.M | re.S)[1]
+        named = " ".join(re.findall(r"^    apt-get install (.*?)(?:#|$)",
+                                    (TOP / "README.md").read_text(), re.M)).split()
+        self.assertEqual([name for name in server.split() if name not in named], [])
+
+
 class Contributing(unittest.TestCase):
     def test_a_module_built_as_described_is_found_beside_the_library(self):
         page = (TOP / "CONTRIBUTING.md").read_text()
