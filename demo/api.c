@@ -194,11 +194,18 @@ static int read_step(const struct exchange *x, int64_t *ret_step)
     return r;
 }
 
-/* The library's code for it is that of all that is too large. */
-static bool overflows(ses_session *session, const char *key, int64_t step)
+/* The library's code for it is that of all that is too large. Asked of what is stored now: others
+ * may have added meanwhile. */
+static bool overflows(struct exchange *x, int64_t step)
 {
+    ses_session *stored;
     int64_t value, sum;
-    return ses_get_int(session, key, &value) == SES_OK && __builtin_add_overflow(value, step, &sum);
+    if (ses_open(x->manager, ses_session_id(x->session), &stored) != SES_OK)
+        return false;
+    const bool over =
+        ses_get_int(stored, x->key, &value) == SES_OK && __builtin_add_overflow(value, step, &sum);
+    ses_release(stored);
+    return over;
 }
 
 static int add_step(struct exchange *x, int64_t step)
@@ -210,9 +217,10 @@ static int add_step(struct exchange *x, int64_t step)
         r = ses_commit(x->session, NULL);
     if (r == SES_OK)
         r = ses_get_int(x->session, x->key, &value);
-    if (r == SES_ERR_TOO_LARGE && overflows(x->session, x->key, step))
-        return exchange_fail(x, MHD_HTTP_CONFLICT,
-                             "The sum would need more than 64 bits; the value is as it was.");
+    if (r == SES_ERR_TOO_LARGE && overflows(x, step))
+        x->known =
+            (struct failure){ r, MHD_HTTP_CONFLICT,
+                              "The sum would need more than 64 bits; the value is as it was." };
     return r == SES_OK ? answer_int(x, value) : r;
 }
 

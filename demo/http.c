@@ -138,7 +138,7 @@ static int queue_answer(struct exchange *x)
 
 static int queue_failure(struct exchange *x, int code)
 {
-    const struct failure failure = failure_of(code);
+    const struct failure failure = x->known.code == code ? x->known : failure_of(code);
     int r = x->face->fail(x, &failure);
     if (r == SES_OK && failure.status == MHD_HTTP_SERVICE_UNAVAILABLE)
         r = answer_header(x, MHD_HTTP_HEADER_RETRY_AFTER, "5");
