@@ -53,7 +53,8 @@ struct ses_session {
     bool renewed;     /* likewise */
     uint32_t replays; /* likewise */
     bool cut;   /* came with an id that a log-in has replaced: stores nothing, sets no cookie */
-    bool moved; /* came with the id before this one */
+    bool moved;  /* came with the id before this one */
+    bool unread; /* the store could not be asked: it can only be ended */
     bool read_stored;
     bool background;
     bool by_header; /* the id came in the header, so it goes back there */
