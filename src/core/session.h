@@ -52,7 +52,7 @@ struct ses_session {
     bool created;     /* to be told at the end of the call */
     bool renewed;     /* likewise */
     uint32_t replays; /* likewise */
-    bool cut;   /* came with an id that a log-in has replaced: stores nothing, sets no cookie */
+    bool cut;    /* came with an id that a log-in has replaced: stores nothing, sets no cookie */
     bool moved;  /* came with the id before this one */
     bool unread; /* the store could not be asked: it can only be ended */
     bool read_stored;
