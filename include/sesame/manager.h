@@ -86,7 +86,9 @@ struct ses_event {
 /**
  * Receives events, from any thread, after the act and without any lock held. It can
  * neither veto nor delay what happened; it may call into sesame, but not on the
- * session that the event is about.
+ * session that the event is about. #SES_EVENT_STORE_ERROR and #SES_EVENT_REJECTED come while the
+ * call that met them goes on: whoever leaves through the hook there, by longjmp() or an exception,
+ * loses the memory that it holds, and nothing else.
  */
 typedef void ses_event_fn(void *arg, const struct ses_event *event);
 

@@ -427,6 +427,7 @@ static void a_failure_anywhere_in_a_renewal_loses_and_doubles_nothing(void **sta
     static const enum fake_op ops[] = { FAKE_LOAD, FAKE_CREATE, FAKE_SAVE };
     for (size_t o = 0; o < sizeof ops / sizeof ops[0]; o++) {
         for (int after = 0; after < 2; after++) {
+            scene_free(*state);
             (void)set_up(state);
             struct scene *scene = *state;
             struct visitor visitor = due_visitor(scene);
@@ -442,10 +443,8 @@ static void a_failure_anywhere_in_a_renewal_loses_and_doubles_nothing(void **sta
                 ses_release(session);
             fake_provider_reset();
             check_after_failure(scene, &visitor, r);
-            scene_free(scene);
         }
     }
-    (void)set_up(state);
 }
 
 /* ---- threads ---- */
