@@ -117,7 +117,7 @@ struct ses_key id_user_key(const struct id_format *format, struct ses_slice user
     const unsigned char head[2] = { (unsigned char)(HASH_OF_USER + format->purpose),
                                     (unsigned char)format->realm.len };
     const struct ses_slice parts[] = { { head, sizeof head }, format->realm, user };
-    struct ses_key key;
+    struct ses_key key = { { 0 } };
     sha256(parts, 3, key.bytes);
     return key;
 }

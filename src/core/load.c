@@ -64,9 +64,10 @@ int lookup_record(ses_manager *manager, const struct ses_key *key, int64_t now_m
     int r = store_load(manager->store, key, now_ms, &record);
     if (r == SES_OK && ran_out(&record, now_ms))
         return SES_ERR_NOT_FOUND;
-    if (r == SES_OK)
-        *ret_record = (struct ses_record){ steal(&record.data), record.version, record.expires_ms,
-                                           record.kind };
+    if (r == SES_OK) {
+        *ret_record = record;
+        record.data = NULL;
+    }
     return r;
 }
 

@@ -131,21 +131,28 @@ static int check_login(const ses_session *session, const char *user, enum ses_le
     return (flags & SES_LOGIN_REMEMBER) && !remembers ? SES_ERR_UNSUPPORTED : SES_OK;
 }
 
-static int log_in(ses_session *session, struct login *login, bool remember)
+/* Session and token have one handle. */
+static int log_in_remembered(ses_session *session, const struct login *given)
 {
     unsigned char handle[HANDLE_BYTES];
-    int r = remember_forget(session, false); /* whoever was logged in here before */
-    if (r == SES_OK && remember) {
-        r = random_bytes(handle, sizeof handle);
-        login->handle = (struct ses_slice){ handle, sizeof handle };
-        if (r == SES_OK)
-            r = remember_issue(session, login);
-    }
+    struct login login = *given;
+    int r = random_bytes(handle, sizeof handle);
+    login.handle = (struct ses_slice){ handle, sizeof handle };
     if (r == SES_OK)
-        r = session_log_in(session, login);
-    if (r < 0 && remember)
+        r = remember_issue(session, &login);
+    if (r == SES_OK)
+        r = session_log_in(session, &login);
+    if (r < 0)
         remember_withdraw(session);
     return r;
+}
+
+static int log_in(ses_session *session, const struct login *login, bool remember)
+{
+    int r = remember_forget(session, false); /* whoever was logged in here before */
+    if (r < 0)
+        return r;
+    return remember ? log_in_remembered(session, login) : session_log_in(session, login);
 }
 
 int ses_login(ses_session *session, const char *user, enum ses_level level, unsigned flags)

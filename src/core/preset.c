@@ -5,7 +5,9 @@
 
 #include <stdio.h>
 
-enum { MINUTE_S = 60, HOUR_S = 60 * MINUTE_S, DAY_S = 24 * HOUR_S };
+#define MINUTE_S INT64_C(60)
+#define HOUR_S   (60 * MINUTE_S)
+#define DAY_S    (24 * HOUR_S)
 
 enum { LINE_MAX_BYTES = 160 };
 
