@@ -196,11 +196,10 @@ int ses_regenerate(ses_session *session)
 
 /* Only an answer that can carry the new id, to a request that came with the present one; and not
  * before the grace of the last change is over, or an id could be two changes behind. */
-bool session_is_due(const ses_session *session)
+bool session_is_due(const ses_session *session, int64_t now_ms)
 {
     const struct config *config = &session->manager->config;
     const struct record_header *header = &session->snapshot.record.header;
-    const int64_t now_ms = manager_now_ms(session->manager);
     const int64_t since_ms = header->id_ms > 0 ? header->id_ms : header->created_ms;
     const bool reaches = session->face && (session->by_header || config->set_cookie);
     return config->renewal_s > 0 && reaches && !session->moved && !session->background &&

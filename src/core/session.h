@@ -183,7 +183,7 @@ struct renewal_plan {
 int session_renew(ses_session *session, const struct renewal_plan *plan);
 
 /* Is its id so old that the coming response should bring a new one? */
-bool session_is_due(const ses_session *session);
+bool session_is_due(const ses_session *session, int64_t now_ms);
 
 /* By time, with all that is to be committed. SES_ERR_EXISTS: another request has changed it just
  * now, and the session has that id; what is to be committed is not. */
