@@ -12,6 +12,12 @@ enum { PASSES_MAX = 16 };
 
 /* ---- names ---- */
 
+/* Of ASCII, and of the 32 that ISO 8859 has beside: 0xc2 0x80 to 0xc2 0x9f. */
+static bool is_control(const unsigned char *at)
+{
+    return at[0] < 0x20 || at[0] == 0x7f || (at[0] == 0xc2 && at[1] < 0xa0);
+}
+
 int user_check(const char *user, struct ses_slice *ret_user)
 {
     const size_t len = user ? strnlen(user, SES_USER_MAX + 1) : 0;
@@ -19,7 +25,7 @@ int user_check(const char *user, struct ses_slice *ret_user)
     if (len == 0 || len > SES_USER_MAX || !utf8_valid(slice))
         return SES_ERR_INVALID;
     for (size_t i = 0; i < len; i++) {
-        if ((unsigned char)user[i] < 0x20 || user[i] == 0x7f)
+        if (is_control((const unsigned char *)user + i))
             return SES_ERR_INVALID;
     }
     *ret_user = slice;
