@@ -74,18 +74,7 @@ static int renew_with_room(ses_session *session, const struct login *login,
     return r;
 }
 
-/* Another log-in was faster, as after a double click, or the response of this one's first try was
- * lost: it is as good in a session of its own. */
-static void start_anew(ses_session *session)
-{
-    struct snapshot nothing = { 0 };
-    session_adopt(session, &nothing);
-    session_reset_changes(session);
-    session->failed = SES_OK;
-    session->cut = false;
-}
-
-int session_log_in(ses_session *session, const struct login *login)
+static int try_log_in(ses_session *session, const struct login *login)
 {
     struct dressing dressing = {
         .session = session,
@@ -102,16 +91,32 @@ int session_log_in(ses_session *session, const struct login *login)
         .arg = &dressing,
     };
     int r = random_bytes(&dressing.secrets, sizeof dressing.secrets);
-    if (r == SES_OK)
-        r = renew_with_room(session, login, &plan);
-    if (r == SES_ERR_GONE && !login->step_up) {
-        r = session_prepare_adopt(session);
-        if (r < 0)
-            return r;
-        start_anew(session);
-        r = renew_with_room(session, login, &plan);
-    }
-    return r;
+    return r < 0 ? r : renew_with_room(session, login, &plan);
+}
+
+/* Nothing is left of what it was. Until the log-in succeeds it counts as cut: the browser may have
+ * got the cookie of another. */
+static void start_anew(ses_session *session)
+{
+    struct snapshot nothing = { 0 };
+    session_adopt(session, &nothing);
+    session_reset_changes(session);
+    session->cookie = COOKIE_LEAVE;
+    session->cut = true;
+}
+
+/* When another log-in was faster, as after a double click, or the response of this one's first try
+ * was lost: it is as good in a session of its own. */
+int session_log_in(ses_session *session, const struct login *login)
+{
+    int r = try_log_in(session, login);
+    if (r != SES_ERR_GONE || login->step_up)
+        return r;
+    r = session_prepare_adopt(session);
+    if (r < 0)
+        return r;
+    start_anew(session);
+    return try_log_in(session, login);
 }
 
 /* ---- the calls ---- */

@@ -288,6 +288,25 @@ static void a_retry_with_the_dead_id_after_a_lost_response_logs_in(void **state)
     assert_true(guest_is(scene, &guest, "alice"));
 }
 
+/* The place that the first one has taken is not the second's to take again. */
+static void a_double_click_does_not_exceed_the_limit_of_sessions(void **state)
+{
+    struct scene *scene = scene_with(state, "{\"maxSessionsPerUser\":1}");
+    struct guest guest = guest_of(scene, "alice", 0);
+    ses_session *first = guest_visit(scene, &guest), *second = guest_visit(scene, &guest);
+    assert_ok(ses_login(first, "alice", SES_LEVEL_FULL, 0));
+    guest_finish(first, &guest);
+    assert_code(ses_login(second, "alice", SES_LEVEL_FULL, 0), SES_ERR_DENIED);
+    assert_true(is_user(second, NULL));
+    assert_int_equal(listed_count(scene, "alice"), 1);
+
+    /* And what is left of it does not take the first one's cookie away. */
+    assert_ok(ses_set_int(second, "error", 1));
+    assert_code(ses_commit(second, NULL), SES_ERR_GONE);
+    ses_release(second);
+    assert_true(guest_is(scene, &guest, "alice"));
+}
+
 /* The id was changed by time in another request while this one was reading. */
 static void a_log_in_on_a_session_that_was_renewed_meanwhile_ends_the_renewed_one(void **state)
 {
@@ -539,6 +558,7 @@ int main(void)
         TEST(a_fresh_session_is_stored_by_its_log_in),
         TEST(a_session_without_http_logs_in_too),
         TEST(the_second_of_a_double_click_gets_a_session_of_its_own),
+        TEST(a_double_click_does_not_exceed_the_limit_of_sessions),
         TEST(a_retry_with_the_dead_id_after_a_lost_response_logs_in),
         TEST(a_log_in_on_a_session_that_was_renewed_meanwhile_ends_the_renewed_one),
         TEST(names_that_are_none_are_invalid_and_change_nothing),
