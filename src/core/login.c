@@ -136,20 +136,23 @@ static int check_login(const ses_session *session, const char *user, enum ses_le
     return (flags & SES_LOGIN_REMEMBER) && !remembers ? SES_ERR_UNSUPPORTED : SES_OK;
 }
 
+/* The old log-in is forgotten once the new one stands, so that nothing is lost with a log-in that
+ * is refused. */
 static int log_in(ses_session *session, struct login *login, bool remember)
 {
     unsigned char handle[HANDLE_BYTES];
-    int r = remember_forget(session, false); /* whoever was logged in here before */
+    const struct former former = remember_former(session);
+    int r = remember ? random_bytes(handle, sizeof handle) : SES_OK;
     if (r == SES_OK && remember) {
-        r = random_bytes(handle, sizeof handle);
         login->handle = (struct ses_slice){ handle, sizeof handle };
-        if (r == SES_OK)
-            r = remember_issue(session, login);
+        r = remember_issue(session, login);
     }
     if (r == SES_OK)
         r = session_log_in(session, login);
-    if (r < 0 && remember)
-        remember_withdraw(session);
+    if (r == SES_OK)
+        remember_forget(session, &former);
+    else
+        remember_withdraw(session, &former);
     return r;
 }
 
@@ -200,7 +203,7 @@ int ses_logout(ses_session *session, unsigned flags)
     if (session->state == SESSION_COMMITTED)
         return SES_ERR_INVALID;
     session->clear_site |= (flags & SES_LOGOUT_CLEAR_SITE_DATA) != 0;
-    int forgotten = remember_forget(session, true);
+    int forgotten = remember_end(session);
     int r = session_end(session);
     return r < 0 ? r : forgotten;
 }

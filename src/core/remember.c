@@ -90,31 +90,59 @@ int remember_issue(ses_session *session, const struct login *login)
     return r == SES_OK ? store_token(manager, &id, login->user, TOKENS_PER_USER, &token) : r;
 }
 
-void remember_withdraw(ses_session *session)
-{
-    ses_manager *manager = session->manager;
-    if (session->remembered)
-        (void)store_destroy(manager->store, &session->remembered->id.key, manager_now_ms(manager));
-    session->remembered = NULL;
-    session->remember_cookie = COOKIE_LEAVE;
-}
+/* ---- forgetting it ---- */
 
-int remember_forget(ses_session *session, bool sessions)
+struct former remember_former(const ses_session *session)
 {
-    ses_manager *manager = session->manager;
-    const struct record_header *header = &session->snapshot.record.header;
-    const struct whose whose = {
+    const struct record_header *header = session_header(session);
+    return (struct former){
         .user = header->user,
         .handle = header->handle,
-        .tokens_only = !sessions,
+        .remembered = session->remembered,
+        .cookie = session->remember_cookie,
     };
+}
+
+void remember_withdraw(ses_session *session, const struct former *former)
+{
+    ses_manager *manager = session->manager;
+    const struct remembered *issued = session->remembered;
+    if (issued && issued != former->remembered)
+        (void)store_destroy(manager->store, &issued->id.key, manager_now_ms(manager));
+    session->remembered = former->remembered;
+    session->remember_cookie = former->cookie;
+}
+
+static int end_browser(ses_manager *manager, struct ses_slice user, struct ses_slice handle,
+                       bool tokens_only)
+{
+    const struct whose whose = { .user = user, .handle = handle, .tokens_only = tokens_only };
     uint64_t ended;
-    if (manager->config.remember_s == 0 || !session->face)
-        return SES_OK;
-    session->remember_cookie = COOKIE_REMOVE;
-    if (!session->snapshot.blob || header->user.len == 0 || header->handle.len == 0)
-        return SES_OK;
-    return end_all(manager, &whose, SES_REASON_ENDED, &ended);
+    return manager->config.remember_s > 0 && user.len > 0 && handle.len > 0
+               ? end_all(manager, &whose, SES_REASON_ENDED, &ended)
+               : SES_OK;
+}
+
+static void drop_cookie(ses_session *session)
+{
+    if (session->manager->config.remember_s > 0)
+        session->remember_cookie = COOKIE_REMOVE;
+}
+
+void remember_forget(ses_session *session, const struct former *former)
+{
+    if (session->remembered == former->remembered)
+        drop_cookie(session);
+    (void)end_browser(session->manager, former->user, former->handle, true);
+}
+
+/* Whoever is cut has logged in a moment ago, in another request: those cookies are not ours. */
+int remember_end(ses_session *session)
+{
+    const struct record_header *header = &session->snapshot.record.header;
+    if (session->state == SESSION_OPEN && !session->cut)
+        drop_cookie(session);
+    return end_browser(session->manager, header->user, header->handle, false);
 }
 
 /* ---- a new one for each use ---- */
