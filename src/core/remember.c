@@ -161,17 +161,22 @@ static void token_drop(struct token *token)
 
 DEFINE_CLEANUP_OF(struct token, token_drop)
 
-static int leave_marker(ses_manager *manager, const struct token *token, const struct id *next)
+static int leave_marker(ses_session *session, const struct token *token, const struct id *next)
 {
+    ses_manager *manager = session->manager;
     CLEANUP(record_drop) struct ses_record marker = { 0 };
     CLEANUP(record_drop) struct ses_record winner = { 0 };
     int r = marker_make_moved(&manager->token_ids, &token->id, next, token->snapshot.expires_ms,
                               &marker);
     if (r == SES_OK)
         r = tags_next(manager->tags, &marker.version);
-    return r < 0 ? r
-                 : store_save(manager->store, &token->id.key, manager_now_ms(manager),
-                              token->snapshot.version, &marker, &winner);
+    if (r < 0)
+        return r;
+    r = store_save(manager->store, &token->id.key, manager_now_ms(manager),
+                   token->snapshot.version, &marker, &winner);
+    if (r == SES_ERR_CONFLICT && winner.version == marker.version)
+        return SES_OK; /* our own write, whose reply was lost underneath */
+    return session_confirm(session, &token->id.key, marker.version, r);
 }
 
 /* SES_ERR_CONFLICT, SES_ERR_NOT_FOUND: another request was faster, or it was ended. */
@@ -191,8 +196,8 @@ static int rotate(ses_session *session, const struct token *token)
         r = store_token(manager, &id, header.user, 0, &next);
     if (r < 0)
         return r;
-    r = leave_marker(manager, token, &id);
-    if (r < 0)
+    r = leave_marker(session, token, &id);
+    if (r < 0 && r != SES_ERR_UNAVAILABLE) /* otherwise the former one may point at it by now */
         (void)store_destroy(manager->store, &id.key, manager_now_ms(manager));
     return r < 0 ? r : hand_out(session, &id, token->snapshot.expires_ms);
 }
@@ -261,6 +266,7 @@ static int redeem(ses_session *session, const struct token *token)
         return SES_OK;
     (void)end_key(session->manager, &session->id.key, SES_REASON_ENDED, NULL);
     (void)session_refuse(session, SES_REASON_ENDED);
+    session->created = false; /* nobody is to hear of it */
     return r;
 }
 
