@@ -52,12 +52,15 @@ static void gathering_drop(struct gathering *gathering)
 
 DEFINE_CLEANUP_OF(struct gathering, gathering_drop)
 
-/* As a load would judge it. */
+/* As a load would judge it, and a token by the setting that holds now. */
 static bool is_alive(const ses_manager *manager, const struct snapshot *snapshot)
 {
+    const struct record_header *header = &snapshot->record.header;
     const int64_t now_ms = manager_now_ms(manager);
-    return now_ms < snapshot->expires_ms &&
-           now_ms < limits_absolute_end(manager, &snapshot->record.header);
+    const bool outlasted = snapshot->kind == SES_KIND_TOKEN &&
+                           now_ms - header->absolute_base_ms >= manager->config.remember_s * 1000;
+    return now_ms < snapshot->expires_ms && now_ms < limits_absolute_end(manager, header) &&
+           !outlasted;
 }
 
 static int read_shown(const struct ses_record *shown, struct snapshot *ret_snapshot)
@@ -185,10 +188,12 @@ struct choice {
     int64_t rank_ms; /* INT64_MAX: none was seen yet */
 };
 
+/* A token is not used between its making and its end. */
 static int64_t rank(const ses_manager *manager, const struct snapshot *snapshot)
 {
     const struct record_header *header = &snapshot->record.header;
-    return manager->config.when_user_full == USER_FULL_END_OLDEST
+    return manager->config.when_user_full == USER_FULL_END_OLDEST ||
+                   snapshot->kind == SES_KIND_TOKEN
                ? header->created_ms
                : info_seen_ms(manager, header, snapshot->expires_ms);
 }
@@ -305,11 +310,12 @@ int end_all(ses_manager *manager, const struct whose *whose, enum ses_reason rea
             r = ending.failure;
         if (r < 0)
             return r;
-        if (ending.ended + ending.missed == before)
-            break;
+        if (ending.ended + ending.missed == before) {
+            *ret_ended = ending.ended;
+            return SES_OK;
+        }
     }
-    *ret_ended = ending.ended;
-    return SES_OK;
+    return SES_ERR_UNAVAILABLE; /* one may have changed its id each time */
 }
 
 int ses_end(ses_manager *manager, const char *user, const char *handle)
