@@ -224,6 +224,108 @@ static void gc_takes_expired_sessions_out_of_the_list_too(void **state)
     assert_listed(f, &user, &alive, 0);
 }
 
+/* ---- tokens: shown as sessions are, and counted by their own owner only ---- */
+
+static uint64_t counted(struct fixture *f)
+{
+    uint64_t count = 0;
+    assert_ok(store_count(f->store, f->now, &count));
+    return count;
+}
+
+static void tokens_are_listed_and_iterated_and_not_counted(void **state)
+{
+    struct fixture *f = *state;
+    NEED(f, list);
+    const bool counts = f->subject->ops->count && !f->subject->shared;
+    const struct ses_key user = new_key(), token = new_key(), session = new_key();
+    const uint64_t before = counts ? counted(f) : 0;
+    assert_ok(create_kind(f, &token, &user, 0, SES_KIND_TOKEN));
+    if (counts)
+        assert_int_equal(counted(f), before);
+    assert_ok(create_owned(f, &session, &user, 0));
+    if (counts)
+        assert_int_equal(counted(f), before + 1);
+    assert_listed(f, &user, &token, 1);
+    struct ses_record shown = { 0 };
+    assert_ok(store_destroy(f->store, &session, f->now));
+    assert_ok(store_list(f->store, &user, f->now, note_bytes, &shown));
+    assert_non_null(shown.data);
+    assert_int_equal(shown.kind, SES_KIND_TOKEN);
+    drop_record(&shown);
+    if (f->subject->ops->iterate) {
+        struct sighting sighting = { .key = &token };
+        assert_ok(store_iterate(f->store, f->now, note_sighting, &sighting));
+        assert_int_equal(sighting.seen, 1);
+    }
+    if (counts)
+        assert_int_equal(counted(f), before);
+    assert_ok(store_destroy(f->store, &token, f->now));
+    assert_int_equal(listed(f, &user, &token).seen, 0);
+}
+
+static void saved_token_is_listed_until_it_becomes_a_marker(void **state)
+{
+    struct fixture *f = *state;
+    NEED(f, list);
+    const bool counts = f->subject->ops->count && !f->subject->shared;
+    const struct ses_key user = new_key();
+    for (enum ses_kind kind = SES_KIND_MOVED; kind <= SES_KIND_DEAD; kind++) {
+        const struct ses_key token = new_key(), next = new_key();
+        const uint64_t before = counts ? counted(f) : 0;
+        assert_ok(create_kind(f, &token, &user, 1, SES_KIND_TOKEN));
+        assert_ok(save_as(f, &token, version_of(f, &token), "marked", SES_KIND_TOKEN));
+        assert_listed(f, &user, &token, 0);
+        assert_code(create_kind(f, &next, &user, 1, SES_KIND_TOKEN), SES_ERR_DENIED);
+        const uint64_t last = version_of(f, &token);
+        assert_ok(save_as(f, &token, last, "marker", kind));
+        assert_code(save_as(f, &token, last, "back", SES_KIND_TOKEN), SES_ERR_CONFLICT);
+        assert_code(create_kind(f, &token, &user, 1, SES_KIND_TOKEN), SES_ERR_EXISTS);
+        assert_int_equal(listed(f, &user, &token).seen, 0);
+        if (counts)
+            assert_int_equal(counted(f), before);
+        assert_ok(create_kind(f, &next, &user, 1, SES_KIND_TOKEN)); /* the place is free */
+        assert_listed(f, &user, &next, 0);
+        assert_ok(store_destroy(f->store, &next, f->now));
+    }
+}
+
+static void limit_counts_tokens_under_their_own_owner(void **state)
+{
+    struct fixture *f = *state;
+    NEED(f, list);
+    const struct ses_key sessions = new_key(), tokens = new_key();
+    struct ses_key keys[6];
+    for (int i = 0; i < 6; i++)
+        keys[i] = new_key();
+    assert_ok(create_owned(f, &keys[0], &sessions, 2));
+    assert_ok(create_kind(f, &keys[1], &tokens, 2, SES_KIND_TOKEN));
+    assert_ok(create_kind(f, &keys[2], &tokens, 2, SES_KIND_TOKEN));
+    assert_code(create_kind(f, &keys[3], &tokens, 2, SES_KIND_TOKEN), SES_ERR_DENIED);
+    assert_absent(f, &keys[3]);
+    assert_ok(create_owned(f, &keys[4], &sessions, 2));
+    assert_code(create_owned(f, &keys[5], &sessions, 2), SES_ERR_DENIED);
+    assert_listed(f, &tokens, &keys[1], 1);
+    assert_listed(f, &sessions, &keys[0], 1);
+}
+
+static void expired_tokens_are_neither_shown_nor_counted_for_the_limit(void **state)
+{
+    struct fixture *f = *state;
+    NEED(f, list);
+    const struct ses_key user = new_key(), brief = new_key(), next = new_key();
+    const struct ses_owner owner = { user, 1 };
+    const int64_t end = f->now + 2000;
+    struct ses_record record = make_record(SLICE("brief"), end);
+    record.kind = SES_KIND_TOKEN;
+    assert_ok(store_create(f->store, &brief, f->now, &owner, &record));
+    drop_record(&record);
+    pass_until(f, end);
+    assert_int_equal(listed(f, &user, &brief).seen, 0);
+    assert_absent(f, &brief);
+    assert_ok(create_kind(f, &next, &user, 1, SES_KIND_TOKEN));
+}
+
 /* ---- count and iterate ---- */
 
 static void count_and_iterate_show_the_sessions_alive(void **state)
@@ -382,6 +484,10 @@ const struct CMUnitTest conformance_users[] = {
     CASE(sessions_that_ended_do_not_count_for_the_limit),
     CASE(expired_sessions_do_not_count_for_the_limit),
     CASE(gc_takes_expired_sessions_out_of_the_list_too),
+    CASE(tokens_are_listed_and_iterated_and_not_counted),
+    CASE(saved_token_is_listed_until_it_becomes_a_marker),
+    CASE(limit_counts_tokens_under_their_own_owner),
+    CASE(expired_tokens_are_neither_shown_nor_counted_for_the_limit),
     CASE(count_and_iterate_show_the_sessions_alive),
     CASE(markers_are_not_shown),
     CASE(many_sessions_are_each_shown_once),
