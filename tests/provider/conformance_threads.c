@@ -321,8 +321,9 @@ static void *list_own_work(void *arg)
         w->wrong += there.seen != 1;
         record.version = new_version();
         record.kind = i % 4 / 2 ? SES_KIND_DEAD : SES_KIND_MOVED;
-        w->wrong += i % 8 / 4 ? store_destroy(f->store, &key, f->now) != SES_OK
-                              : store_save(f->store, &key, f->now, first, &record, &winner) != SES_OK;
+        w->wrong += i % 8 / 4
+                        ? store_destroy(f->store, &key, f->now) != SES_OK
+                        : store_save(f->store, &key, f->now, first, &record, &winner) != SES_OK;
         w->wrong += store_list(f->store, w->user, f->now, note_sighting, &gone) != SES_OK;
         w->wrong += gone.seen != 0;
         w->wrong += store_destroy(f->store, &key, f->now) != SES_OK;

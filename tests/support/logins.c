@@ -103,7 +103,8 @@ struct ses_info info_of_session(ses_session *session)
     return info;
 }
 
-struct ses_info guest_info(struct scene *scene, const struct guest *guest, ses_session **ret_session)
+struct ses_info guest_info(struct scene *scene, const struct guest *guest,
+                           ses_session **ret_session)
 {
     *ret_session = guest_visit(scene, guest);
     return info_of_session(*ret_session);

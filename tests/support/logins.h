@@ -30,7 +30,8 @@ struct guest guest_anonymous(struct scene *scene, int64_t n);
 struct guest guest_of(struct scene *scene, const char *user, unsigned flags);
 
 /* The session of the guest's cookie, as a request finds it. */
-struct ses_info guest_info(struct scene *scene, const struct guest *guest, ses_session **ret_session);
+struct ses_info guest_info(struct scene *scene, const struct guest *guest,
+                           ses_session **ret_session);
 
 struct ses_info info_of_session(ses_session *session);
 

@@ -344,8 +344,8 @@ static void names_that_are_none_are_invalid_and_change_nothing(void **state)
     struct scene *scene = *state;
     const struct guest guest = guest_anonymous(scene, 1);
     static const char *const bad[] = {
-        NULL,       "",          "\xff",         "a\xc3",        "\xc0\x80", "\xed\xa0\x80",
-        "alice\n",  "\x7f",      "a\x01",        "\ttab",        "a\xc2\x80", "\xc2\x9f",
+        NULL,      "",     "\xff",  "a\xc3", "\xc0\x80",  "\xed\xa0\x80",
+        "alice\n", "\x7f", "a\x01", "\ttab", "a\xc2\x80", "\xc2\x9f",
     };
     char long_name[SES_USER_MAX + 2];
     memset(long_name, 'a', sizeof long_name);
@@ -361,8 +361,9 @@ static void the_longest_and_the_strangest_names_are_names(void **state)
     char long_name[SES_USER_MAX + 1];
     memset(long_name, 'a', sizeof long_name);
     long_name[SES_USER_MAX] = '\0';
-    static const char *const good[] = { "a", " ", "../../etc", "a;b=c,\"d\"", "\xf0\x9f\x90\xa7",
-                                        "\xc2\xa0" };
+    static const char *const good[] = {
+        "a", " ", "../../etc", "a;b=c,\"d\"", "\xf0\x9f\x90\xa7", "\xc2\xa0"
+    };
     for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
         const struct guest guest = guest_of(scene, good[i], 0);
         assert_true(guest_is(scene, &guest, good[i]));

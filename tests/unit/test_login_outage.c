@@ -69,9 +69,9 @@ static void assert_logged_in(struct scene *scene, const struct guest *guest,
     assert_true(guest_is(scene, guest, trial->step_up ? trial->before : "bob"));
     assert_true(guest_is(scene, before, NULL));
     assert_int_equal(scene_count(scene), 1);
-    assert_int_equal(guest->token[0] != '\0',
-                     trial->step_up ? before->token[0] != '\0'
-                                    : (trial->flags & SES_LOGIN_REMEMBER) != 0);
+    assert_int_equal(guest->token[0] != '\0', trial->step_up
+                                                  ? before->token[0] != '\0'
+                                                  : (trial->flags & SES_LOGIN_REMEMBER) != 0);
 }
 
 static struct guest trial_guest(struct scene *scene, const struct trial *trial)

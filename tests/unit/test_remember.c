@@ -5,7 +5,8 @@
 
 #include <stdio.h>
 
-/* Remembered log-ins: a second cookie, which outlives the session. Many at once: test_user_threads.c. */
+/* Remembered log-ins: a second cookie, which outlives the session. Many at once:
+ * test_user_threads.c. */
 
 enum { IDLE_S = 1800, REMEMBER_S = 30 * 86400 };
 

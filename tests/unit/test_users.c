@@ -142,7 +142,8 @@ static void a_browser_has_one_line(void **state)
     assert_int_equal(scene_count(scene), 4);
     assert_int_equal(lines.count, 2);
     assert_int_equal(lines.remembered, 1);
-    assert_ok(ses_end(scene->manager, "alice", lines.lines[!lines.lines[1].info.remembered].info.handle));
+    assert_ok(
+        ses_end(scene->manager, "alice", lines.lines[!lines.lines[1].info.remembered].info.handle));
     assert_int_equal(listed_count(scene, "alice"), 1);
 }
 
@@ -242,16 +243,20 @@ static void what_is_no_handle_and_what_is_no_user_is_invalid(void **state)
 {
     struct scene *scene = *state;
     static const char *const handles[] = {
-        NULL, "", "0", "0123456789abcdef0123456789abcde", "0123456789abcdef0123456789abcdef0",
-        "0123456789ABCDEF0123456789ABCDEF", "0123456789abcdef0123456789abcdeg",
+        NULL,
+        "",
+        "0",
+        "0123456789abcdef0123456789abcde",
+        "0123456789abcdef0123456789abcdef0",
+        "0123456789ABCDEF0123456789ABCDEF",
+        "0123456789abcdef0123456789abcdeg",
         " 123456789abcdef0123456789abcdef",
     };
     (void)guest_of(scene, "alice", 0);
     scene_forget(scene);
     for (size_t i = 0; i < sizeof handles / sizeof *handles; i++)
         assert_code(ses_end(scene->manager, "alice", handles[i]), SES_ERR_INVALID);
-    assert_code(ses_end(scene->manager, NULL, "0123456789abcdef0123456789abcdef"),
-                SES_ERR_INVALID);
+    assert_code(ses_end(scene->manager, NULL, "0123456789abcdef0123456789abcdef"), SES_ERR_INVALID);
     assert_code(ses_end(scene->manager, "", "0123456789abcdef0123456789abcdef"), SES_ERR_INVALID);
     assert_code(ses_end_user(scene->manager, "", NULL), SES_ERR_INVALID);
     assert_code(ses_end_user(scene->manager, "\xff", NULL), SES_ERR_INVALID);
@@ -453,8 +458,8 @@ static int which_goes(void **state, const char *json)
 
 static void the_oldest_or_the_least_recent_makes_room(void **state)
 {
-    assert_int_equal(
-        which_goes(state, "{\"maxSessionsPerUser\":3,\"whenUserFull\":\"endOldest\"}"), 0);
+    assert_int_equal(which_goes(state, "{\"maxSessionsPerUser\":3,\"whenUserFull\":\"endOldest\"}"),
+                     0);
     assert_int_equal(
         which_goes(state, "{\"maxSessionsPerUser\":3,\"whenUserFull\":\"endLeastRecent\"}"), 1);
 }
@@ -507,8 +512,8 @@ static void without_an_index_by_user_the_keys_are_refused_and_the_calls_unsuppor
     plain.list = NULL;
     assert_ok(ses_provider_register(&plain));
     static const char *const refused[][2] = {
-        { "{\"maxSessionsPerUser\":1}",
-          "\"maxSessionsPerUser\" needs a provider that keeps an index by user; this one has none" },
+        { "{\"maxSessionsPerUser\":1}", "\"maxSessionsPerUser\" needs a provider that keeps an "
+                                        "index by user; this one has none" },
         { "{\"rememberLifetime\":1}",
           "\"rememberLifetime\" needs a provider that keeps an index by user; this one has none" },
     };
