@@ -9,8 +9,8 @@
 /*
  * A remembered log-in: a token in a cookie of its own, which outlives sessions. It is stored as a
  * session is, under a key that no session can have, without values, and it changes its id with each
- * use, as a session does by time: so a lost response is repeated, requests side by side all succeed,
- * and a token that comes back later is a theft (S-69: kept apart from sessions).
+ * use, as a session does by time: so a lost response is repeated, requests side by side all
+ * succeed, and a token that comes back later is a theft (S-69: kept apart from sessions).
  */
 
 /* Browsers of one user; the one that was remembered first is forgotten for another. */
@@ -172,8 +172,8 @@ static int leave_marker(ses_session *session, const struct token *token, const s
         r = tags_next(manager->tags, &marker.version);
     if (r < 0)
         return r;
-    r = store_save(manager->store, &token->id.key, manager_now_ms(manager),
-                   token->snapshot.version, &marker, &winner);
+    r = store_save(manager->store, &token->id.key, manager_now_ms(manager), token->snapshot.version,
+                   &marker, &winner);
     if (r == SES_ERR_CONFLICT && winner.version == marker.version)
         return SES_OK; /* our own write, whose reply was lost underneath */
     return session_confirm(session, &token->id.key, marker.version, r);
@@ -220,8 +220,7 @@ static int find_token(ses_session *session, struct ses_slice text, struct token 
 /* The setting may have been shortened since. */
 static bool is_too_old(const ses_manager *manager, const struct token *token)
 {
-    const int64_t age_ms =
-        manager_now_ms(manager) - token->snapshot.record.header.absolute_base_ms;
+    const int64_t age_ms = manager_now_ms(manager) - token->snapshot.record.header.absolute_base_ms;
     return age_ms >= manager->config.remember_s * 1000;
 }
 

@@ -10,8 +10,8 @@
  * id from a key not shown yet to one that was passed by. */
 enum { PASSES_MAX = 16 };
 
-/* A walk over everybody's sessions is no snapshot: it misses one that changes its id meanwhile from a
- * key that was not reached yet to one that was passed by. It is done once so many passes in a row
+/* A walk over everybody's sessions is no snapshot: it misses one that changes its id meanwhile from
+ * a key that was not reached yet to one that was passed by. It is done once so many passes in a row
  * have found nothing; nobody changes an id in each of them. */
 enum { QUIET_PASSES = 4 };
 
