@@ -138,17 +138,18 @@ static int check_login(const ses_session *session, const char *user, enum ses_le
 
 /* The old log-in is forgotten once the new one stands, so that nothing is lost with a log-in that
  * is refused. */
-static int log_in(ses_session *session, struct login *login, bool remember)
+static int log_in(ses_session *session, const struct login *plain, bool remember)
 {
     unsigned char handle[HANDLE_BYTES];
+    struct login login = *plain;
     const struct former former = remember_former(session);
     int r = remember ? random_bytes(handle, sizeof handle) : SES_OK;
     if (r == SES_OK && remember) {
-        login->handle = (struct ses_slice){ handle, sizeof handle };
-        r = remember_issue(session, login);
+        login.handle = (struct ses_slice){ handle, sizeof handle };
+        r = remember_issue(session, &login);
     }
     if (r == SES_OK)
-        r = session_log_in(session, login);
+        r = session_log_in(session, &login);
     if (r == SES_OK)
         remember_forget(session, &former);
     else

@@ -79,7 +79,7 @@ int end_key(ses_manager *manager, const struct ses_key *key, enum ses_reason rea
             enum ses_reason *ret_reason);
 
 /* The same from a record that was read; takes its reference. */
-int end_record(ses_manager *manager, const struct ses_key *key, struct ses_record *record,
+int end_record(ses_manager *manager, const struct ses_key *key, struct ses_record *given,
                enum ses_reason reason, enum ses_reason *ret_reason);
 
 /* Ends all of a user's sessions and tokens of that handle (no handle: all), but for @p except.

@@ -255,7 +255,7 @@ static void a_list_survives(void **state)
     SWEEP(be_alice, list_everybody, end_everybody);
 }
 
-static void ends_survive(void **state)
+static void to_end_one_or_all_survives(void **state)
 {
     SWEEP(be_alice_with_a_handle, end_handle, check_nobody);
     SWEEP(be_alice, end_alice, check_nobody);
@@ -332,7 +332,7 @@ int main(void)
         cmocka_unit_test(a_log_out_survives),
         cmocka_unit_test(a_csrf_token_survives),
         cmocka_unit_test(a_list_survives),
-        cmocka_unit_test(ends_survive),
+        cmocka_unit_test(to_end_one_or_all_survives),
         cmocka_unit_test(a_request_with_a_token_survives),
         cmocka_unit_test(a_request_that_gets_a_new_id_by_time_survives),
     };
