@@ -472,6 +472,43 @@ static void walks_may_use_the_store_meanwhile(void **state)
     }
 }
 
+/* The other of two sessions gets a new key while the first is shown. */
+struct move {
+    struct fixture *f;
+    const struct ses_key *user;
+    const struct ses_key *keys; /* two, and the new one of whichever moves */
+    bool moved;
+    uint32_t seen[3];
+};
+
+static int move_the_other(void *arg, const struct ses_key *key, const struct ses_record *record)
+{
+    struct move *move = arg;
+    (void)record;
+    for (int i = 0; i < 3; i++)
+        move->seen[i] += ses_key_equal(key, &move->keys[i]);
+    if (move->moved)
+        return 0;
+    move->moved = true;
+    const struct ses_key *other = &move->keys[ses_key_equal(key, &move->keys[0])];
+    assert_ok(create_owned(move->f, &move->keys[2], move->user, 0));
+    assert_ok(save_as(move->f, other, version_of(move->f, other), "marker", SES_KIND_DEAD));
+    return 0;
+}
+
+/* Or whoever ends a user's sessions would miss it. */
+static void session_that_gets_a_new_key_is_listed_under_one_of_them(void **state)
+{
+    struct fixture *f = *state;
+    NEED(f, list);
+    const struct ses_key user = new_key(), keys[] = { new_key(), new_key(), new_key() };
+    struct move move = { .f = f, .user = &user, .keys = keys };
+    assert_ok(create_owned(f, &keys[0], &user, 0));
+    assert_ok(create_owned(f, &keys[1], &user, 0));
+    assert_ok(store_list(f->store, &user, f->now, move_the_other, &move));
+    assert_true(move.seen[0] + move.seen[1] + move.seen[2] >= 2);
+}
+
 const struct CMUnitTest conformance_users[] = {
     CASE(list_shows_a_users_sessions_and_no_others),
     CASE(list_shows_the_records_as_they_stand),
@@ -493,5 +530,6 @@ const struct CMUnitTest conformance_users[] = {
     CASE(many_sessions_are_each_shown_once),
     CASE(first_result_that_is_not_zero_ends_a_walk_and_is_returned),
     CASE(walks_may_use_the_store_meanwhile),
+    CASE(session_that_gets_a_new_key_is_listed_under_one_of_them),
     { 0 },
 };
