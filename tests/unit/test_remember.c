@@ -186,6 +186,30 @@ static void a_remembered_user_steps_up_and_stays_remembered(void **state)
     guest_finish(session, &guest);
 }
 
+static void a_token_is_no_session_id_and_no_id_is_a_token(void **state)
+{
+    struct scene *scene = *state;
+    const struct guest guest = alice_of(scene);
+    struct guest swapped = { "", "" };
+    (void)snprintf(swapped.session, COOKIE_TEXT_MAX, "id=%.*s", COOKIE_TEXT_MAX - 4,
+                   cookie_value(guest.token));
+    ses_session *session = guest_visit(scene, &swapped);
+    assert_true(is_user(session, NULL));
+    ses_release(session);
+    assert_code(ses_exists(scene->manager, cookie_value(guest.token)), SES_ERR_NOT_FOUND);
+    assert_code(ses_destroy_id(scene->manager, cookie_value(guest.token)), SES_ERR_NOT_FOUND);
+
+    swapped = (struct guest){ "", "" };
+    const int room = COOKIE_TEXT_MAX - 13;
+    (void)snprintf(swapped.token, COOKIE_TEXT_MAX, "id-remember=%.*s", room,
+                   cookie_value(guest.session));
+    session = guest_visit(scene, &swapped);
+    assert_true(is_user(session, NULL));
+    ses_release(session);
+    assert_int_equal(scene_rejected(scene, SES_REASON_UNKNOWN), 3);
+    assert_int_equal(listed_count(scene, "alice"), 1);
+}
+
 /* ---- the same one again ---- */
 
 static void six_requests_side_by_side_are_all_logged_in_without_alarm(void **state)
@@ -423,6 +447,7 @@ int main(void)
         TEST(a_request_with_its_session_leaves_the_token_alone),
         TEST(values_do_not_survive),
         TEST(a_remembered_user_steps_up_and_stays_remembered),
+        TEST(a_token_is_no_session_id_and_no_id_is_a_token),
         TEST(six_requests_side_by_side_are_all_logged_in_without_alarm),
         TEST(a_lost_response_is_repeated),
         TEST(an_old_token_is_a_theft_and_ends_what_that_browser_has),

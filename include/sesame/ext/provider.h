@@ -176,12 +176,13 @@ struct ses_provider_ops {
     /** Count the sessions alive. Optional. */
     int (*count)(void *self, int64_t now_ms, uint64_t *ret_count);
 
-    /** Call @p fn for each session and token alive; stop at its first result that is not 0, and return
-     *  that. A session alive from start to end is shown once. Optional. */
+    /** Call @p fn for each session and token alive; stop at its first result that is not 0, and
+     * return that. A session alive from start to end is shown once. Optional. */
     int (*iterate)(void *self, int64_t now_ms, ses_record_fn *fn, void *arg);
 
-    /** Call @p fn for each record alive that is @p user 's, as iterate does. What it does not
-     *  show does not exist. Optional; without it create ignores owners. */
+    /** Call @p fn for each record alive that is @p user 's, as iterate does, as they stand together
+     *  at one moment of the call. What it does not show does not exist. Optional; without it create
+     * ignores owners. */
     int (*list)(void *self, const struct ses_key *user, int64_t now_ms, ses_record_fn *fn,
                 void *arg);
 
