@@ -69,10 +69,11 @@ enum ses_logout_flag {
  * @param level  #SES_LEVEL_PARTIAL to #SES_LEVEL_STRONG
  * @param flags  of enum ses_login_flag
  * @return #SES_OK, #SES_ERR_INVALID (user, level or flags), #SES_ERR_DENIED (the user has as many
- *   sessions as `maxSessionsPerUser` permits, and `whenUserFull` is "refuse"), #SES_ERR_GONE (the
- *   session was ended meanwhile), #SES_ERR_CONFLICT, #SES_ERR_FULL, #SES_ERR_NO_RANDOMNESS,
- *   #SES_ERR_UNSUPPORTED (#SES_LOGIN_REMEMBER without `rememberLifetime`). On each nobody new is
- *   logged in.
+ *   sessions as `maxSessionsPerUser` permits, and `whenUserFull` is "refuse"), #SES_ERR_GONE
+ *   (after ses_destroy(); one that another request has ended or logged in meanwhile is no obstacle:
+ *   this log-in gets a session of its own), #SES_ERR_CONFLICT, #SES_ERR_FULL,
+ * #SES_ERR_NO_RANDOMNESS, #SES_ERR_UNSUPPORTED (#SES_LOGIN_REMEMBER without `rememberLifetime`). On
+ * each nobody new is logged in.
  */
 SES_API SES_MUST_USE int ses_login(ses_session *session, const char *user, enum ses_level level,
                                    unsigned flags);
@@ -115,8 +116,9 @@ SES_API SES_MUST_USE int ses_csrf_check(ses_session *session, const char *token)
 typedef int ses_info_fn(void *arg, const struct ses_info *info);
 
 /** Shows the sessions of a user, and the browsers that are remembered without one; NULL: of
- *  everybody. What is not shown does not exist. @return #SES_OK, what @p fn returned,
- *  #SES_ERR_INVALID, #SES_ERR_UNSUPPORTED, #SES_ERR_UNAVAILABLE. Any thread. */
+ *  everybody, each session and each remembered log-in in a line of its own. What is not shown does
+ * not exist. @return #SES_OK, what @p fn returned, #SES_ERR_INVALID, #SES_ERR_UNSUPPORTED,
+ * #SES_ERR_UNAVAILABLE. Any thread. */
 SES_API SES_MUST_USE int ses_list(ses_manager *manager, const char *user_or_null, ses_info_fn *fn,
                                   void *arg);
 

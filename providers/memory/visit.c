@@ -6,6 +6,9 @@
 /* What is copied, and what is looked at, during one hold of a lock. */
 enum { BATCH_RECORDS = 64, BATCH_LOOKS = 256 };
 
+/* So often a user's records are looked at, while they keep changing. */
+enum { ROLL_TRIES = 16 };
+
 struct batch {
     uint32_t after; /* the entry looked at last */
     bool more;
@@ -123,23 +126,84 @@ static bool read_session(struct memory *memory, const struct ses_key *key,
     return true;
 }
 
+/* A user's records, with the keys under which they were found. */
+struct roll {
+    struct ses_key *keys;
+    struct ses_record *records;
+    uint32_t count;
+};
+
+static void roll_drop(struct roll *roll)
+{
+    for (uint32_t i = 0; roll->records && i < roll->count; i++)
+        (void)ses_blob_unref(roll->records[i].data);
+    free(roll->records);
+    free(roll->keys);
+    *roll = (struct roll){ 0 };
+}
+
+static int call_roll(struct memory *memory, const struct ses_key *user, int64_t now_ms,
+                     struct roll *ret_roll)
+{
+    struct roll roll = { 0 };
+    uint32_t count;
+    int r = users_keys(memory->users, user, &roll.keys, &count);
+    if (r < 0)
+        return r;
+    roll.records = calloc((size_t)count + 1, sizeof *roll.records);
+    if (!roll.records) {
+        free(roll.keys);
+        return SES_ERR_NO_MEMORY;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        if (!read_session(memory, &roll.keys[i], user, now_ms, &roll.records[roll.count]))
+            continue;
+        roll.keys[roll.count++] = roll.keys[i];
+    }
+    *ret_roll = roll;
+    return SES_OK;
+}
+
+static bool same_keys(const struct roll *a, const struct roll *b)
+{
+    bool same = a->count == b->count;
+    for (uint32_t i = 0; same && i < a->count; i++)
+        same = ses_key_equal(&a->keys[i], &b->keys[i]);
+    return same;
+}
+
+/* A session may get a new key between the look at the keys and the look at the records: then it is
+ * seen under neither. Two looks in a row that find the same have missed nobody. */
+static int call_roll_surely(struct memory *memory, const struct ses_key *user, int64_t now_ms,
+                            struct roll *ret_roll)
+{
+    struct roll roll = { 0 }, again = { 0 };
+    int r = call_roll(memory, user, now_ms, &roll);
+    bool same = false;
+    for (int tries = 0; r == SES_OK && !same && tries < ROLL_TRIES; tries++) {
+        r = call_roll(memory, user, now_ms, &again);
+        same = same_keys(&roll, &again);
+        roll_drop(&roll);
+        roll = again;
+        again = (struct roll){ 0 };
+    }
+    if (r == SES_OK)
+        *ret_roll = roll;
+    else
+        roll_drop(&roll);
+    return r;
+}
+
 int memory_list(void *self, const struct ses_key *user, int64_t now_ms, ses_record_fn *fn,
                 void *arg)
 {
     struct memory *memory = self;
-    struct ses_key *keys;
-    uint32_t count;
-    int r = users_keys(memory->users, user, &keys, &count);
+    struct roll roll = { 0 };
+    int r = call_roll_surely(memory, user, now_ms, &roll);
     if (r < 0)
         return r;
-
-    for (uint32_t i = 0; i < count && r == 0; i++) {
-        struct ses_record record;
-        if (!read_session(memory, &keys[i], user, now_ms, &record))
-            continue;
-        r = fn(arg, &keys[i], &record);
-        (void)ses_blob_unref(record.data);
-    }
-    free(keys);
+    for (uint32_t i = 0; i < roll.count && r == 0; i++)
+        r = fn(arg, &roll.keys[i], &roll.records[i]);
+    roll_drop(&roll);
     return r;
 }

@@ -135,9 +135,9 @@ int session_end(ses_session *session)
         return r; /* the next call tries again */
     session->destroyed = true;
     /* A log-in in another request has given the session a new id, and the visitor's browser its
-     * cookie: this late request is not to take that away. */
+     * cookies: this late request is not to take them away. */
     if (reason == SES_REASON_CUT)
-        session->cookie = COOKIE_LEAVE;
+        session->cookie = session->remember_cookie = COOKIE_LEAVE;
     if (r == SES_OK)
         session_tell(session, SES_EVENT_DESTROYED);
     return SES_OK;

@@ -74,18 +74,7 @@ static int renew_with_room(ses_session *session, const struct login *login,
     return r;
 }
 
-/* Another log-in was faster, as after a double click, or the response of this one's first try was
- * lost: it is as good in a session of its own. */
-static void start_anew(ses_session *session)
-{
-    struct snapshot nothing = { 0 };
-    session_adopt(session, &nothing);
-    session_reset_changes(session);
-    session->failed = SES_OK;
-    session->cut = false;
-}
-
-int session_log_in(ses_session *session, const struct login *login)
+static int try_log_in(ses_session *session, const struct login *login)
 {
     struct dressing dressing = {
         .session = session,
@@ -102,16 +91,32 @@ int session_log_in(ses_session *session, const struct login *login)
         .arg = &dressing,
     };
     int r = random_bytes(&dressing.secrets, sizeof dressing.secrets);
-    if (r == SES_OK)
-        r = renew_with_room(session, login, &plan);
-    if (r == SES_ERR_GONE && !login->step_up) {
-        r = session_prepare_adopt(session);
-        if (r < 0)
-            return r;
-        start_anew(session);
-        r = renew_with_room(session, login, &plan);
-    }
-    return r;
+    return r < 0 ? r : renew_with_room(session, login, &plan);
+}
+
+/* Nothing is left of what it was. Until the log-in succeeds it counts as cut: the browser may have
+ * got the cookie of another. */
+static void start_anew(ses_session *session)
+{
+    struct snapshot nothing = { 0 };
+    session_adopt(session, &nothing);
+    session_reset_changes(session);
+    session->cookie = COOKIE_LEAVE;
+    session->cut = true;
+}
+
+/* When another log-in was faster, as after a double click, or the response of this one's first try
+ * was lost: it is as good in a session of its own. */
+int session_log_in(ses_session *session, const struct login *login)
+{
+    int r = try_log_in(session, login);
+    if (r != SES_ERR_GONE || login->step_up)
+        return r;
+    r = session_prepare_adopt(session);
+    if (r < 0)
+        return r;
+    start_anew(session);
+    return try_log_in(session, login);
 }
 
 /* ---- the calls ---- */
@@ -131,28 +136,25 @@ static int check_login(const ses_session *session, const char *user, enum ses_le
     return (flags & SES_LOGIN_REMEMBER) && !remembers ? SES_ERR_UNSUPPORTED : SES_OK;
 }
 
-/* Session and token have one handle. */
-static int log_in_remembered(ses_session *session, const struct login *given)
+/* The old log-in is forgotten once the new one stands, so that nothing is lost with a log-in that
+ * is refused. */
+static int log_in(ses_session *session, const struct login *plain, bool remember)
 {
     unsigned char handle[HANDLE_BYTES];
-    struct login login = *given;
-    int r = random_bytes(handle, sizeof handle);
-    login.handle = (struct ses_slice){ handle, sizeof handle };
-    if (r == SES_OK)
+    struct login login = *plain;
+    const struct former former = remember_former(session);
+    int r = remember ? random_bytes(handle, sizeof handle) : SES_OK;
+    if (r == SES_OK && remember) {
+        login.handle = (struct ses_slice){ handle, sizeof handle };
         r = remember_issue(session, &login);
+    }
     if (r == SES_OK)
         r = session_log_in(session, &login);
-    if (r < 0)
-        remember_withdraw(session);
+    if (r == SES_OK)
+        remember_forget(session, &former);
+    else
+        remember_withdraw(session, &former);
     return r;
-}
-
-static int log_in(ses_session *session, const struct login *login, bool remember)
-{
-    int r = remember_forget(session, false); /* whoever was logged in here before */
-    if (r < 0)
-        return r;
-    return remember ? log_in_remembered(session, login) : session_log_in(session, login);
 }
 
 int ses_login(ses_session *session, const char *user, enum ses_level level, unsigned flags)
@@ -202,7 +204,7 @@ int ses_logout(ses_session *session, unsigned flags)
     if (session->state == SESSION_COMMITTED)
         return SES_ERR_INVALID;
     session->clear_site |= (flags & SES_LOGOUT_CLEAR_SITE_DATA) != 0;
-    int forgotten = remember_forget(session, true);
+    int forgotten = remember_end(session);
     int r = session_end(session);
     return r < 0 ? r : forgotten;
 }

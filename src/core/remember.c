@@ -90,31 +90,59 @@ int remember_issue(ses_session *session, const struct login *login)
     return r == SES_OK ? store_token(manager, &id, login->user, TOKENS_PER_USER, &token) : r;
 }
 
-void remember_withdraw(ses_session *session)
-{
-    ses_manager *manager = session->manager;
-    if (session->remembered)
-        (void)store_destroy(manager->store, &session->remembered->id.key, manager_now_ms(manager));
-    session->remembered = NULL;
-    session->remember_cookie = COOKIE_LEAVE;
-}
+/* ---- forgetting it ---- */
 
-int remember_forget(ses_session *session, bool sessions)
+struct former remember_former(const ses_session *session)
 {
-    ses_manager *manager = session->manager;
-    const struct record_header *header = &session->snapshot.record.header;
-    const struct whose whose = {
+    const struct record_header *header = session_header(session);
+    return (struct former){
         .user = header->user,
         .handle = header->handle,
-        .tokens_only = !sessions,
+        .remembered = session->remembered,
+        .cookie = session->remember_cookie,
     };
+}
+
+void remember_withdraw(ses_session *session, const struct former *former)
+{
+    ses_manager *manager = session->manager;
+    const struct remembered *issued = session->remembered;
+    if (issued && issued != former->remembered)
+        (void)store_destroy(manager->store, &issued->id.key, manager_now_ms(manager));
+    session->remembered = former->remembered;
+    session->remember_cookie = former->cookie;
+}
+
+static int end_browser(ses_manager *manager, struct ses_slice user, struct ses_slice handle,
+                       bool tokens_only)
+{
+    const struct whose whose = { .user = user, .handle = handle, .tokens_only = tokens_only };
     uint64_t ended;
-    if (manager->config.remember_s == 0 || !session->face)
-        return SES_OK;
-    session->remember_cookie = COOKIE_REMOVE;
-    if (!session->snapshot.blob || header->user.len == 0 || header->handle.len == 0)
-        return SES_OK;
-    return end_all(manager, &whose, SES_REASON_ENDED, &ended);
+    return manager->config.remember_s > 0 && user.len > 0 && handle.len > 0
+               ? end_all(manager, &whose, SES_REASON_ENDED, &ended)
+               : SES_OK;
+}
+
+static void drop_cookie(ses_session *session)
+{
+    if (session->manager->config.remember_s > 0)
+        session->remember_cookie = COOKIE_REMOVE;
+}
+
+void remember_forget(ses_session *session, const struct former *former)
+{
+    if (session->remembered == former->remembered)
+        drop_cookie(session);
+    (void)end_browser(session->manager, former->user, former->handle, true);
+}
+
+/* Whoever is cut has logged in a moment ago, in another request: those cookies are not ours. */
+int remember_end(ses_session *session)
+{
+    const struct record_header *header = &session->snapshot.record.header;
+    if (session->state == SESSION_OPEN && !session->cut)
+        drop_cookie(session);
+    return end_browser(session->manager, header->user, header->handle, false);
 }
 
 /* ---- a new one for each use ---- */
@@ -133,17 +161,22 @@ static void token_drop(struct token *token)
 
 DEFINE_CLEANUP_OF(struct token, token_drop)
 
-static int leave_marker(ses_manager *manager, const struct token *token, const struct id *next)
+static int leave_marker(ses_session *session, const struct token *token, const struct id *next)
 {
+    ses_manager *manager = session->manager;
     CLEANUP(record_drop) struct ses_record marker = { 0 };
     CLEANUP(record_drop) struct ses_record winner = { 0 };
     int r = marker_make_moved(&manager->token_ids, &token->id, next, token->snapshot.expires_ms,
                               &marker);
     if (r == SES_OK)
         r = tags_next(manager->tags, &marker.version);
-    return r < 0 ? r
-                 : store_save(manager->store, &token->id.key, manager_now_ms(manager),
-                              token->snapshot.version, &marker, &winner);
+    if (r < 0)
+        return r;
+    r = store_save(manager->store, &token->id.key, manager_now_ms(manager), token->snapshot.version,
+                   &marker, &winner);
+    if (r == SES_ERR_CONFLICT && winner.version == marker.version)
+        return SES_OK; /* our own write, whose reply was lost underneath */
+    return session_confirm(session, &token->id.key, marker.version, r);
 }
 
 /* SES_ERR_CONFLICT, SES_ERR_NOT_FOUND: another request was faster, or it was ended. */
@@ -163,8 +196,8 @@ static int rotate(ses_session *session, const struct token *token)
         r = store_token(manager, &id, header.user, 0, &next);
     if (r < 0)
         return r;
-    r = leave_marker(manager, token, &id);
-    if (r < 0)
+    r = leave_marker(session, token, &id);
+    if (r < 0 && r != SES_ERR_UNAVAILABLE) /* otherwise the former one may point at it by now */
         (void)store_destroy(manager->store, &id.key, manager_now_ms(manager));
     return r < 0 ? r : hand_out(session, &id, token->snapshot.expires_ms);
 }
@@ -232,6 +265,7 @@ static int redeem(ses_session *session, const struct token *token)
         return SES_OK;
     (void)end_key(session->manager, &session->id.key, SES_REASON_ENDED, NULL);
     (void)session_refuse(session, SES_REASON_ENDED);
+    session->created = false; /* nobody is to hear of it */
     return r;
 }
 

@@ -205,11 +205,25 @@ int remember_redeem(ses_session *session, const struct ses_request *request);
 /* Gives the browser a token for @p login, whose handle it shares. */
 int remember_issue(ses_session *session, const struct login *login);
 
-/* Takes it back, because the log-in failed. */
-void remember_withdraw(ses_session *session);
+/* Who was logged in here before, and what the response would have handed out then. */
+struct former {
+    struct ses_slice user;
+    struct ses_slice handle;
+    struct remembered *remembered;
+    enum cookie_action cookie;
+};
 
-/* Ends what this browser is remembered by, and @p sessions too. */
-int remember_forget(ses_session *session, bool sessions);
+struct former remember_former(const ses_session *session);
+
+/* Takes the token back, because the log-in failed: all is as it was before. */
+void remember_withdraw(ses_session *session, const struct former *former);
+
+/* The log-in stands: what this browser was remembered by before ends. Should the store fail just
+ * now, the browser forgets it all the same. */
+void remember_forget(ses_session *session, const struct former *former);
+
+/* Ends what this browser is remembered by, and all its sessions: a log-out. */
+int remember_end(ses_session *session);
 
 /* The token that the response hands out. */
 struct remembered {

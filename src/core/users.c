@@ -10,7 +10,18 @@
  * id from a key not shown yet to one that was passed by. */
 enum { PASSES_MAX = 16 };
 
+/* A walk over everybody's sessions is no snapshot: it misses one that changes its id meanwhile from
+ * a key that was not reached yet to one that was passed by. It is done once so many passes in a row
+ * have found nothing; nobody changes an id in each of them. */
+enum { QUIET_PASSES = 4 };
+
 /* ---- names ---- */
+
+/* Of ASCII, and of the 32 that ISO 8859 has beside: 0xc2 0x80 to 0xc2 0x9f. */
+static bool is_control(const unsigned char *at)
+{
+    return at[0] < 0x20 || at[0] == 0x7f || (at[0] == 0xc2 && at[1] < 0xa0);
+}
 
 int user_check(const char *user, struct ses_slice *ret_user)
 {
@@ -19,7 +30,7 @@ int user_check(const char *user, struct ses_slice *ret_user)
     if (len == 0 || len > SES_USER_MAX || !utf8_valid(slice))
         return SES_ERR_INVALID;
     for (size_t i = 0; i < len; i++) {
-        if ((unsigned char)user[i] < 0x20 || user[i] == 0x7f)
+        if (is_control((const unsigned char *)user + i))
             return SES_ERR_INVALID;
     }
     *ret_user = slice;
@@ -46,12 +57,15 @@ static void gathering_drop(struct gathering *gathering)
 
 DEFINE_CLEANUP_OF(struct gathering, gathering_drop)
 
-/* As a load would judge it. */
+/* As a load would judge it, and a token by the setting that holds now. */
 static bool is_alive(const ses_manager *manager, const struct snapshot *snapshot)
 {
+    const struct record_header *header = &snapshot->record.header;
     const int64_t now_ms = manager_now_ms(manager);
-    return now_ms < snapshot->expires_ms &&
-           now_ms < limits_absolute_end(manager, &snapshot->record.header);
+    const bool outlasted = snapshot->kind == SES_KIND_TOKEN &&
+                           now_ms - header->absolute_base_ms >= manager->config.remember_s * 1000;
+    return now_ms < snapshot->expires_ms && now_ms < limits_absolute_end(manager, header) &&
+           !outlasted;
 }
 
 static int read_shown(const struct ses_record *shown, struct snapshot *ret_snapshot)
@@ -179,10 +193,12 @@ struct choice {
     int64_t rank_ms; /* INT64_MAX: none was seen yet */
 };
 
+/* A token is not used between its making and its end. */
 static int64_t rank(const ses_manager *manager, const struct snapshot *snapshot)
 {
     const struct record_header *header = &snapshot->record.header;
-    return manager->config.when_user_full == USER_FULL_END_OLDEST
+    return manager->config.when_user_full == USER_FULL_END_OLDEST ||
+                   snapshot->kind == SES_KIND_TOKEN
                ? header->created_ms
                : info_seen_ms(manager, header, snapshot->expires_ms);
 }
@@ -292,16 +308,19 @@ int end_all(ses_manager *manager, const struct whose *whose, enum ses_reason rea
             uint64_t *ret_ended)
 {
     struct ending ending = { .manager = manager, .whose = whose, .reason = reason };
-    for (int pass = 0; pass < PASSES_MAX; pass++) {
+    const int enough = whose->user.len == 0 ? QUIET_PASSES : 1;
+    int quiet = 0;
+    for (int pass = 0; pass < PASSES_MAX && quiet < enough; pass++) {
         const uint64_t before = ending.ended + ending.missed;
         int r = end_pass(&ending);
         if (r == SES_OK)
             r = ending.failure;
         if (r < 0)
             return r;
-        if (ending.ended + ending.missed == before)
-            break;
+        quiet = ending.ended + ending.missed == before ? quiet + 1 : 0;
     }
+    if (quiet < enough)
+        return SES_ERR_UNAVAILABLE; /* one may have changed its id each time */
     *ret_ended = ending.ended;
     return SES_OK;
 }

@@ -301,6 +301,50 @@ static void session_that_stays_is_shown_once_while_others_come_and_go(void **sta
     assert_int_equal(sighting.others, 0);
 }
 
+/* Makes one, asks for the list, ends it, asks again: what it knows the list knows. Half of them
+ * are tokens, and half end as markers. */
+static void *list_own_work(void *arg)
+{
+    struct worker *w = arg;
+    const struct fixture *f = w->f;
+    for (uint32_t i = 0; i < w->rounds; i++) {
+        const struct ses_owner owner = { *w->user, 0 };
+        const struct ses_key key = new_key();
+        struct sighting there = { .key = &key }, gone = { .key = &key };
+        struct ses_record winner = { 0 }, record = stamped(f->now + LIFE_MS, w->number);
+        const uint64_t first = record.version;
+        record.kind = i % 2 ? SES_KIND_TOKEN : SES_KIND_SESSION;
+        w->wrong += store_create(f->store, &key, f->now, &owner, &record) != SES_OK;
+        w->wrong += store_list(f->store, w->user, f->now, note_sighting, &there) != SES_OK;
+        w->wrong += there.seen != 1;
+        record.version = new_version();
+        record.kind = i % 4 / 2 ? SES_KIND_DEAD : SES_KIND_MOVED;
+        w->wrong += i % 8 / 4
+                        ? store_destroy(f->store, &key, f->now) != SES_OK
+                        : store_save(f->store, &key, f->now, first, &record, &winner) != SES_OK;
+        w->wrong += store_list(f->store, w->user, f->now, note_sighting, &gone) != SES_OK;
+        w->wrong += gone.seen != 0;
+        w->wrong += store_destroy(f->store, &key, f->now) != SES_OK;
+        (void)ses_blob_unref(record.data);
+    }
+    return NULL;
+}
+
+static void list_shows_what_was_created_and_not_what_was_ended(void **state)
+{
+    struct fixture *f = *state;
+    const struct ses_key user = new_key();
+    struct worker workers[THREADS];
+    start_workers(workers, f, NULL, torture_rounds(f, ROUNDS) / 4 + 8);
+    for (int i = 0; i < THREADS; i++)
+        workers[i].user = &user;
+    run_together(list_own_work, workers, sizeof *workers, THREADS);
+    (void)sum_won(workers);
+    struct sighting sighting = { .key = &user };
+    assert_ok(store_list(f->store, &user, f->now, note_sighting, &sighting));
+    assert_int_equal(sighting.others, 0);
+}
+
 /* ---- everything at once ---- */
 
 enum { MIXED_KEYS = 64 };
@@ -385,6 +429,7 @@ const struct CMUnitTest conformance_threads[] = {
     CASE(destroy_wins_over_every_save_and_touch),
     CASE_FOR(parallel_creates_reach_the_users_limit_and_not_more, NEEDS_LIST),
     CASE(session_that_stays_is_shown_once_while_others_come_and_go),
+    CASE_FOR(list_shows_what_was_created_and_not_what_was_ended, NEEDS_LIST),
     CASE(mixed_operations_on_many_keys_never_mix_up_records),
     { 0 },
 };

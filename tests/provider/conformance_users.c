@@ -205,6 +205,104 @@ static void gc_takes_expired_sessions_out_of_the_list_too(void **state)
     assert_listed(f, &user, &alive, 0);
 }
 
+/* ---- tokens: shown as sessions are, and counted by their own owner only ---- */
+
+static uint64_t counted(struct fixture *f)
+{
+    uint64_t count = 0;
+    assert_ok(store_count(f->store, f->now, &count));
+    return count;
+}
+
+static void tokens_are_listed_and_iterated_and_not_counted(void **state)
+{
+    struct fixture *f = *state;
+    const bool counts = f->subject->ops->count && !f->subject->shared;
+    const struct ses_key user = new_key(), token = new_key(), session = new_key();
+    const uint64_t before = counts ? counted(f) : 0;
+    assert_ok(create_kind(f, &token, &user, 0, SES_KIND_TOKEN));
+    if (counts)
+        assert_int_equal(counted(f), before);
+    assert_ok(create_owned(f, &session, &user, 0));
+    if (counts)
+        assert_int_equal(counted(f), before + 1);
+    assert_listed(f, &user, &token, 1);
+    struct ses_record shown = { 0 };
+    assert_ok(store_destroy(f->store, &session, f->now));
+    assert_ok(store_list(f->store, &user, f->now, note_bytes, &shown));
+    assert_non_null(shown.data);
+    assert_int_equal(shown.kind, SES_KIND_TOKEN);
+    drop_record(&shown);
+    if (f->subject->ops->iterate) {
+        struct sighting sighting = { .key = &token };
+        assert_ok(store_iterate(f->store, f->now, note_sighting, &sighting));
+        assert_int_equal(sighting.seen, 1);
+    }
+    if (counts)
+        assert_int_equal(counted(f), before);
+    assert_ok(store_destroy(f->store, &token, f->now));
+    assert_int_equal(listed(f, &user, &token).seen, 0);
+}
+
+static void saved_token_is_listed_until_it_becomes_a_marker(void **state)
+{
+    struct fixture *f = *state;
+    const bool counts = f->subject->ops->count && !f->subject->shared;
+    const struct ses_key user = new_key();
+    for (enum ses_kind kind = SES_KIND_MOVED; kind <= SES_KIND_DEAD; kind++) {
+        const struct ses_key token = new_key(), next = new_key();
+        const uint64_t before = counts ? counted(f) : 0;
+        assert_ok(create_kind(f, &token, &user, 1, SES_KIND_TOKEN));
+        assert_ok(save_as(f, &token, version_of(f, &token), "marked", SES_KIND_TOKEN));
+        assert_listed(f, &user, &token, 0);
+        assert_code(create_kind(f, &next, &user, 1, SES_KIND_TOKEN), SES_ERR_DENIED);
+        const uint64_t last = version_of(f, &token);
+        assert_ok(save_as(f, &token, last, "marker", kind));
+        assert_code(save_as(f, &token, last, "back", SES_KIND_TOKEN), SES_ERR_CONFLICT);
+        assert_code(create_kind(f, &token, &user, 1, SES_KIND_TOKEN), SES_ERR_EXISTS);
+        assert_int_equal(listed(f, &user, &token).seen, 0);
+        if (counts)
+            assert_int_equal(counted(f), before);
+        assert_ok(create_kind(f, &next, &user, 1, SES_KIND_TOKEN)); /* the place is free */
+        assert_listed(f, &user, &next, 0);
+        assert_ok(store_destroy(f->store, &next, f->now));
+    }
+}
+
+static void limit_counts_tokens_under_their_own_owner(void **state)
+{
+    struct fixture *f = *state;
+    const struct ses_key sessions = new_key(), tokens = new_key();
+    struct ses_key keys[6];
+    for (int i = 0; i < 6; i++)
+        keys[i] = new_key();
+    assert_ok(create_owned(f, &keys[0], &sessions, 2));
+    assert_ok(create_kind(f, &keys[1], &tokens, 2, SES_KIND_TOKEN));
+    assert_ok(create_kind(f, &keys[2], &tokens, 2, SES_KIND_TOKEN));
+    assert_code(create_kind(f, &keys[3], &tokens, 2, SES_KIND_TOKEN), SES_ERR_DENIED);
+    assert_absent(f, &keys[3]);
+    assert_ok(create_owned(f, &keys[4], &sessions, 2));
+    assert_code(create_owned(f, &keys[5], &sessions, 2), SES_ERR_DENIED);
+    assert_listed(f, &tokens, &keys[1], 1);
+    assert_listed(f, &sessions, &keys[0], 1);
+}
+
+static void expired_tokens_are_neither_shown_nor_counted_for_the_limit(void **state)
+{
+    struct fixture *f = *state;
+    const struct ses_key user = new_key(), brief = new_key(), next = new_key();
+    const struct ses_owner owner = { user, 1 };
+    const int64_t end = f->now + 2000;
+    struct ses_record record = make_record(SLICE("brief"), end);
+    record.kind = SES_KIND_TOKEN;
+    assert_ok(store_create(f->store, &brief, f->now, &owner, &record));
+    drop_record(&record);
+    pass_until(f, end);
+    assert_int_equal(listed(f, &user, &brief).seen, 0);
+    assert_absent(f, &brief);
+    assert_ok(create_kind(f, &next, &user, 1, SES_KIND_TOKEN));
+}
+
 /* ---- count and iterate ---- */
 
 static void count_and_iterate_show_the_sessions_alive(void **state)
@@ -345,6 +443,42 @@ static void walks_may_use_the_store_meanwhile(void **state)
     }
 }
 
+/* The other of two sessions gets a new key while the first is shown. */
+struct move {
+    struct fixture *f;
+    const struct ses_key *user;
+    const struct ses_key *keys; /* two, and the new one of whichever moves */
+    bool moved;
+    uint32_t seen[3];
+};
+
+static int move_the_other(void *arg, const struct ses_key *key, const struct ses_record *record)
+{
+    struct move *move = arg;
+    (void)record;
+    for (int i = 0; i < 3; i++)
+        move->seen[i] += ses_key_equal(key, &move->keys[i]);
+    if (move->moved)
+        return 0;
+    move->moved = true;
+    const struct ses_key *other = &move->keys[ses_key_equal(key, &move->keys[0])];
+    assert_ok(create_owned(move->f, &move->keys[2], move->user, 0));
+    assert_ok(save_as(move->f, other, version_of(move->f, other), "marker", SES_KIND_DEAD));
+    return 0;
+}
+
+/* Or whoever ends a user's sessions would miss it. */
+static void session_that_gets_a_new_key_is_listed_under_one_of_them(void **state)
+{
+    struct fixture *f = *state;
+    const struct ses_key user = new_key(), keys[] = { new_key(), new_key(), new_key() };
+    struct move move = { .f = f, .user = &user, .keys = keys };
+    assert_ok(create_owned(f, &keys[0], &user, 0));
+    assert_ok(create_owned(f, &keys[1], &user, 0));
+    assert_ok(store_list(f->store, &user, f->now, move_the_other, &move));
+    assert_true(move.seen[0] + move.seen[1] + move.seen[2] >= 2);
+}
+
 const struct CMUnitTest conformance_users[] = {
     CASE_FOR(list_shows_a_users_sessions_and_no_others, NEEDS_LIST),
     CASE_FOR(list_shows_the_records_as_they_stand, NEEDS_LIST),
@@ -357,10 +491,16 @@ const struct CMUnitTest conformance_users[] = {
     CASE_FOR(sessions_that_ended_do_not_count_for_the_limit, NEEDS_LIST),
     CASE_FOR(expired_sessions_do_not_count_for_the_limit, NEEDS_LIST),
     CASE_FOR(gc_takes_expired_sessions_out_of_the_list_too, NEEDS_LIST),
+    CASE_FOR(tokens_are_listed_and_iterated_and_not_counted,
+             NEEDS_COUNT | NEEDS_ITERATE | NEEDS_LIST),
+    CASE_FOR(saved_token_is_listed_until_it_becomes_a_marker, NEEDS_LIST),
+    CASE_FOR(limit_counts_tokens_under_their_own_owner, NEEDS_LIST),
+    CASE_FOR(expired_tokens_are_neither_shown_nor_counted_for_the_limit, NEEDS_LIST),
     CASE_FOR(count_and_iterate_show_the_sessions_alive, NEEDS_COUNT | NEEDS_ITERATE),
     CASE(markers_are_not_shown),
     CASE_FOR(many_sessions_are_each_shown_once, NEEDS_ITERATE | NEEDS_LIST),
     CASE(first_result_that_is_not_zero_ends_a_walk_and_is_returned),
     CASE_FOR(walks_may_use_the_store_meanwhile, NEEDS_ALONE),
+    CASE_FOR(session_that_gets_a_new_key_is_listed_under_one_of_them, NEEDS_LIST),
     { 0 },
 };

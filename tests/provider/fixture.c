@@ -124,14 +124,21 @@ uint64_t put(struct fixture *f, const struct ses_key *key, const char *text)
     return put_until(f, key, text, f->now + LIFE_MS);
 }
 
-int create_owned(struct fixture *f, const struct ses_key *key, const struct ses_key *user,
-                 uint32_t limit)
+int create_kind(struct fixture *f, const struct ses_key *key, const struct ses_key *user,
+                uint32_t limit, enum ses_kind kind)
 {
     const struct ses_owner owner = { *user, limit };
     struct ses_record record = make_text("owned", f->now + LIFE_MS);
+    record.kind = kind;
     int r = store_create(f->store, key, f->now, &owner, &record);
     drop_record(&record);
     return r;
+}
+
+int create_owned(struct fixture *f, const struct ses_key *key, const struct ses_key *user,
+                 uint32_t limit)
+{
+    return create_kind(f, key, user, limit, SES_KIND_SESSION);
 }
 
 int save_as(struct fixture *f, const struct ses_key *key, uint64_t expected, const char *text,

@@ -51,6 +51,8 @@ uint64_t put_until(struct fixture *f, const struct ses_key *key, const char *tex
                    int64_t expires_ms);
 int create_owned(struct fixture *f, const struct ses_key *key, const struct ses_key *user,
                  uint32_t limit);
+int create_kind(struct fixture *f, const struct ses_key *key, const struct ses_key *user,
+                uint32_t limit, enum ses_kind kind);
 
 /* Replaces the record of that version by another of a new one. @return the code. */
 int save_as(struct fixture *f, const struct ses_key *key, uint64_t expected, const char *text,

@@ -1,105 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-#include "core/session.h"
-
-#include "support/failmalloc.h"
-#include "support/session_fixture.h"
+#include "support/sweep.h"
 
 /*
  * Every public call, with each of its allocations failing once: it succeeds or says that memory ran
- * out, nothing leaks (AddressSanitizer), and what was there before is still usable.
+ * out, nothing leaks (AddressSanitizer), and what was there before is still usable. Log-ins and all
+ * that concerns users: test_oom_logins.c.
  */
-
-static const char *const providers[] = { "memory", "fake" };
-
-static char long_text[3000];
-
-/* What a call finds: a stored session of the visitor, and a request that has read it. */
-struct stage {
-    struct scene *scene;
-    struct visitor visitor;
-    ses_session *session;
-    ses_session *rival; /* of the same session */
-};
-
-static ses_session *visit(const struct stage *stage)
-{
-    return scene_visit(stage->scene, &stage->visitor);
-}
-
-/* Leaves @p left bytes of the storage that a session brings along, so that the next allocations
- * from its arena reach malloc sooner or later. */
-static void fill_arena(ses_session *session, size_t left)
-{
-    const size_t room = (size_t)(session->arena.end - session->arena.at);
-    if (room > left)
-        assert_non_null(arena_alloc(&session->arena, room - left));
-}
-
-static void stage_open(struct stage *stage, size_t left)
-{
-    struct scene *scene = stage->scene;
-    ses_session *session = scene_start(scene, NULL);
-    assert_ok(ses_set_int(session, "n", 10));
-    assert_ok(ses_set_text(session, "text", long_text));
-    assert_ok(ses_set_text(session, "once", "taken"));
-    scene_finish(session, &stage->visitor);
-    stage->session = visit(stage);
-    stage->rival = visit(stage);
-    fill_arena(stage->session, left);
-    fill_arena(stage->rival, left);
-}
-
-static void stage_close(struct stage *stage)
-{
-    ses_release(stage->session);
-    ses_release(stage->rival);
-    if (scene_exists(stage->scene, &stage->visitor) == SES_OK)
-        assert_ok(ses_destroy_id(stage->scene->manager, cookie_value(stage->visitor.cookie)));
-    assert_int_equal(scene_count(stage->scene), 0);
-    scene_forget(stage->scene);
-}
-
-struct sweep {
-    const char *name;
-    void (*prepare)(struct stage *stage);
-    int (*call)(struct stage *stage);
-    /* After a call that succeeded, at once or when it was repeated with memory. */
-    void (*check)(struct stage *stage);
-};
-
-/* Runs it with the allocation failing that comes after @p skip others; false: none failed. */
-static bool sweep_once(const struct sweep *sweep, struct stage *stage, size_t left, long skip)
-{
-    stage_open(stage, left);
-    if (sweep->prepare)
-        sweep->prepare(stage);
-    failmalloc_arm(skip);
-    int r = sweep->call(stage);
-    const bool failed = failmalloc_disarm();
-    if (r != SES_OK && !(failed && r == SES_ERR_NO_MEMORY))
-        fail_msg("%s, allocation %ld: %s", sweep->name, skip, ses_strerror(r));
-    if (r != SES_OK) {
-        r = sweep->call(stage);
-        if (r != SES_OK)
-            fail_msg("%s again after allocation %ld: %s", sweep->name, skip, ses_strerror(r));
-    }
-    if (sweep->check)
-        sweep->check(stage);
-    stage_close(stage);
-    return failed;
-}
-
-static void run_sweep(const struct sweep *sweep)
-{
-    for (size_t p = 0; p < 2; p++) {
-        struct stage stage = { .scene = scene_new(providers[p], NULL) };
-        for (size_t left = 0; left <= 512; left += left < 128 ? 8 : 64) {
-            for (long skip = 0; sweep_once(sweep, &stage, left, skip); skip++)
-                assert_true(skip < 1000);
-        }
-        scene_free(stage.scene);
-    }
-}
 
 /* ---- what is called ---- */
 
@@ -114,7 +20,7 @@ static int start(struct stage *stage)
 {
     struct ses_slice field = { stage->visitor.cookie, strlen(stage->visitor.cookie) };
     struct ses_request request = {
-        .cookies = &field, .cookie_count = 1, .user_agent = long_text, .peer = "2001:db8::1"
+        .cookies = &field, .cookie_count = 1, .user_agent = sweep_text, .peer = "2001:db8::1"
     };
     ses_session *session;
     const int r = scene_try(stage->scene, &request, &session);
@@ -160,7 +66,7 @@ static int get_text(struct stage *stage)
     const char *text;
     const int r = ses_get_text(stage->session, "text", &text);
     if (r == SES_OK)
-        assert_string_equal(text, long_text);
+        assert_string_equal(text, sweep_text);
     return r;
 }
 
@@ -180,7 +86,7 @@ static int set_many(struct stage *stage)
 static void check_many(struct stage *stage)
 {
     assert_ok(ses_commit(stage->session, NULL));
-    ses_session *session = visit(stage);
+    ses_session *session = stage_visit(stage);
     char key[3] = "aa";
     for (; key[0] < 'f'; key[0]++) {
         for (key[1] = 'a'; key[1] < 'f'; key[1]++)
@@ -193,8 +99,8 @@ static void check_many(struct stage *stage)
 static int set_each_type(struct stage *stage)
 {
     ses_session *session = stage->session;
-    static const struct ses_slice bytes = { long_text, 700 }, item = { "\x82\x01\x02", 3 };
-    int r = ses_set_text(session, "t", long_text);
+    static const struct ses_slice bytes = { sweep_text, 700 }, item = { "\x82\x01\x02", 3 };
+    int r = ses_set_text(session, "t", sweep_text);
     r = r < 0 ? r : ses_set_bytes(session, "b", bytes);
     r = r < 0 ? r : ses_set_cbor(session, "c", item);
     r = r < 0 ? r : ses_set_double(session, "d", 0.1);
@@ -281,7 +187,7 @@ static void check_taken(struct stage *stage)
 {
     assert_int_equal(ses_type_of(stage->session, "once"), SES_TYPE_ABSENT);
     check_eleven(stage);
-    ses_session *session = visit(stage);
+    ses_session *session = stage_visit(stage);
     assert_int_equal(ses_type_of(session, "once"), SES_TYPE_ABSENT);
     ses_release(session);
 }
@@ -327,13 +233,6 @@ static int destroy_id(struct stage *stage)
 }
 
 /* ---- the tests ---- */
-
-#define SWEEP(...)                                                                                 \
- do {                                                                                              \
-  const struct sweep sweep = { __func__, __VA_ARGS__ };                                            \
-  (void)state;                                                                                     \
-  run_sweep(&sweep);                                                                               \
- } while (0)
 
 static void starting_survives_a_failed_allocation(void **state)
 {
@@ -433,7 +332,7 @@ static void making_a_manager_survives(void **state)
 
 int main(void)
 {
-    memset(long_text, 'x', sizeof long_text - 1);
+    sweep_init(NULL);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(making_a_manager_survives),
         cmocka_unit_test(starting_survives_a_failed_allocation),

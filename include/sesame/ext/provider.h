@@ -180,8 +180,9 @@ struct ses_provider_ops {
      * return that. A session alive from start to end is shown once. Optional. */
     int (*iterate)(void *self, int64_t now_ms, ses_record_fn *fn, void *arg);
 
-    /** Call @p fn for each record alive that is @p user 's, as iterate does. What it does not
-     *  show does not exist. Optional; without it create ignores owners. */
+    /** Call @p fn for each record alive that is @p user 's, as iterate does, as they stand together
+     *  at one moment of the call. What it does not show does not exist. Optional; without it create
+     * ignores owners. */
     int (*list)(void *self, const struct ses_key *user, int64_t now_ms, ses_record_fn *fn,
                 void *arg);
 
