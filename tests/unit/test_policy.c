@@ -79,6 +79,26 @@ static void no_preset_changes_nothing(void **state)
     scene_free(scene);
 }
 
+static void a_presets_limit_yields_to_a_limit_that_is_given(void **state)
+{
+    (void)state;
+    assert_limits("{\"preset\":\"asvs-l2\",\"absoluteTimeout\":900}", 900, 900);
+    assert_limits("{\"preset\":\"aal3\",\"absoluteTimeout\":86400}", 900, 86400);
+    assert_limits("{\"preset\":\"aal3\",\"absoluteTimeout\":0}", 900, 0);
+    assert_limits("{\"preset\":\"aal2\",\"idleTimeout\":43200}", 43200, 43200);
+    assert_limits("{\"preset\":\"aal2\",\"idleTimeout\":43201}", 43201, 43201);
+    assert_limits("{\"preset\":\"asvs-l1\",\"maxLifetime\":2592001}", 2592001, 2592001);
+}
+
+/* gclifetime is the idle timeout, too, where no other is given; a preset does not undo that. */
+static void a_presets_limit_yields_to_the_ancestors_key(void **state)
+{
+    (void)state;
+    assert_limits("{\"preset\":\"asvs-l2\",\"gclifetime\":3600}", 3600, 43200);
+    assert_limits("{\"preset\":\"asvs-l3\",\"gclifetime\":60}", 60, 43200);
+    assert_limits("{\"preset\":\"aal1\",\"gclifetime\":60}", 60, 2592000);
+}
+
 static void what_is_given_stays_and_falls_short_aloud(void **state)
 {
     (void)state;
@@ -298,6 +318,8 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_preset_brings_the_limits_of_its_standard),
         cmocka_unit_test(no_preset_changes_nothing),
+        cmocka_unit_test(a_presets_limit_yields_to_a_limit_that_is_given),
+        cmocka_unit_test(a_presets_limit_yields_to_the_ancestors_key),
         cmocka_unit_test(what_is_given_stays_and_falls_short_aloud),
         cmocka_unit_test(the_warning_at_start_is_the_reports_sentence),
         cmocka_unit_test(a_preset_and_nothing_else_leaves_the_limit_per_user_to_the_operator),
