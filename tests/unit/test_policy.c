@@ -288,6 +288,56 @@ static void the_policy_is_told_without_a_secret(void **state)
     scene_free(scene);
 }
 
+static void the_report_tells_what_is_not_the_default(void **state)
+{
+    (void)state;
+    static const char json[] =
+        "{\"secure\":true,\"absoluteTimeout\":0,\"renewalInterval\":0,\"whenStolen\":\"report\","
+        "\"maxSessionsPerUser\":2,\"whenUserFull\":\"endOldest\",\"rememberLifetime\":60,"
+        "\"cookieLifeTime\":70,\"cookiePartitioned\":true,\"cookieSameSite\":\"none\","
+        "\"cacheControl\":\"private\",\"backgroundHeader\":\"X-Background\",\"scanLimit\":7,"
+        "\"scanAction\":\"refuse\",\"bindNetwork\":\"demand\",\"bindUserAgent\":\"signal\","
+        "\"EnableSidInHTTPHeader\":true,\"SessionNameInHTTPHeader\":\"X-Session\","
+        "\"sessionIDLength\":16}";
+    static const char *const told[] = {
+        "absolute timeout: none",
+        "ids are renewed after: never",
+        "an id that comes back later: is reported",
+        "sessions of one user: 2, then the oldest one is ended",
+        "a log-in is remembered for: 60 s",
+        "the cookie outlives the browser for: 70 s",
+        "cookie without TLS: __Host-id; Secure; HttpOnly; Path=/; SameSite=None; Partitioned",
+        "ids also travel in: X-Session",
+        "responses of a session: private",
+        "requests in the background: X-Background",
+        "refused ids of one peer in a minute: 7, then it is shut out",
+        "same network: demanded",
+        "same browser: a signal",
+        "ids: 128 random bits, without a keyed check",
+    };
+    struct lines got = { .count = 0 };
+    struct scene *scene = scene_new("memory", json);
+    assert_ok(ses_manager_policy(scene->manager, NULL, take_line, &got));
+    for (size_t i = 0; i < sizeof told / sizeof told[0]; i++)
+        assert_true(has_line(&got, told[i]));
+    scene_free(scene);
+}
+
+static void a_cookie_of_the_longest_texts_is_told_to_its_end(void **state)
+{
+    (void)state;
+    enum { LEN = 1000 };
+    char path[LEN + 1] = "/", json[LEN + 64], end[LEN + 64];
+    memset(path + 1, 'p', LEN - 1);
+    (void)snprintf(json, sizeof json, "{\"cookiePath\":\"%s\",\"domain\":\"a.example\"}", path);
+    (void)snprintf(end, sizeof end, "Path=%s; SameSite=Lax; Domain=a.example", path);
+    struct lines got = { .count = 0 };
+    struct scene *scene = scene_new("memory", json);
+    assert_ok(ses_manager_policy(scene->manager, NULL, take_line, &got));
+    assert_true(has_line(&got, end));
+    scene_free(scene);
+}
+
 static void an_unknown_name_is_invalid_and_tells_nothing(void **state)
 {
     struct scene *scene = *state;
@@ -330,6 +380,8 @@ int main(void)
         cmocka_unit_test(every_preset_tells_every_way_to_fall_short_of_it),
         cmocka_unit_test(every_preset_tells_of_same_site_none),
         cmocka_unit_test(the_policy_is_told_without_a_secret),
+        cmocka_unit_test(the_report_tells_what_is_not_the_default),
+        cmocka_unit_test(a_cookie_of_the_longest_texts_is_told_to_its_end),
         CASE(an_unknown_name_is_invalid_and_tells_nothing),
         CASE(the_highest_levels_say_what_is_the_applications_to_do),
     };
