@@ -188,9 +188,10 @@ SES_API void ses_gc_stop(ses_manager *manager);
 typedef void ses_line_fn(void *arg, const char *line);
 
 /** Tells the policy in force, line by line, and each way in which it falls short of @p preset
- *  ("asvs-l1" to "asvs-l3", "aal1" to "aal3"; NULL: of the configured one), ASVS 5.0 7.1.1. Lines
- * of a shortfall begin with "short of ". @return #SES_OK, #SES_ERR_INVALID (no such preset). Any
- *  thread. */
+ *  ("asvs-l1" to "asvs-l3", "aal1" to "aal3", in any case; NULL: of the configured one, if there is
+ *  one), ASVS 5.0 7.1.1. Lines of a shortfall begin with "short of ", and what no setting can meet
+ *  with "beyond ". No secret is in it, nor the limits of the provider. @return #SES_OK,
+ *  #SES_ERR_INVALID (no such preset; nothing was told). Any thread. */
 SES_API SES_MUST_USE int ses_manager_policy(ses_manager *manager, const char *preset,
                                             ses_line_fn *fn, void *arg);
 

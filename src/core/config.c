@@ -145,14 +145,20 @@ static int64_t default_idle(const struct config *c)
 {
     if (c->gc_interval_s > 0)
         return c->gc_interval_s;
-    return c->absolute_s > 0 ? smaller(c->absolute_s, DEFAULT_IDLE_S) : DEFAULT_IDLE_S;
+    const int64_t idle_s = preset_idle_s(c->preset, DEFAULT_IDLE_S);
+    return c->absolute_s > 0 ? smaller(c->absolute_s, idle_s) : idle_s;
+}
+
+static int64_t default_absolute(const struct config *c)
+{
+    const int64_t absolute_s = preset_absolute_s(c->preset, DEFAULT_ABSOLUTE_S);
+    return c->idle_s > absolute_s ? c->idle_s : absolute_s;
 }
 
 static void fill_limits(struct config *c)
 {
-    preset_fill(c);
     if (c->secure < 0)
-        c->secure = SECURE_AUTO;
+        c->secure = c->preset > 0 ? SECURE_TRUE : SECURE_AUTO;
     if (c->max_value_bytes == 0)
         c->max_value_bytes = smaller(c->max_record_bytes, DEFAULT_VALUE_BYTES);
     if (c->idle_s == 0)
@@ -160,7 +166,7 @@ static void fill_limits(struct config *c)
     if (c->gc_interval_s == 0)
         c->gc_interval_s = DEFAULT_GC_S;
     if (c->absolute_s < 0)
-        c->absolute_s = c->idle_s > DEFAULT_ABSOLUTE_S ? c->idle_s : DEFAULT_ABSOLUTE_S;
+        c->absolute_s = default_absolute(c);
     if (c->renewal_s < 0)
         c->renewal_s = DEFAULT_RENEWAL_S;
     if (c->touch_s < 0)

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
+#include "core/cookie.h"
 #include "core/manager.h"
 #include "core/preset.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 
-enum { LINE_MAX_BYTES = 512 };
+/* The longest line is of a cookie: its name and two attributes that may be long. */
+enum { LINE_MAX_BYTES = COOKIE_NAME_MAX + 2 * COOKIE_ATTRIBUTE_MAX + 256 };
 
 struct report {
     const ses_manager *manager;
@@ -68,10 +70,25 @@ static void say_cookie(const struct report *report, bool tls)
 {
     const struct config *c = &report->manager->config;
     const struct cookie_face *face = &c->faces[tls];
-    say(report, "cookie %s TLS: %s%s%s; Path=%s; SameSite=%s%s%s", tls ? "with" : "without",
+    say(report, "cookie %s TLS: %s%s%s; Path=%s; SameSite=%s%s%s%s", tls ? "with" : "without",
         face->name, face->secure ? "; Secure" : "", c->no_http_only ? "" : "; HttpOnly",
-        c->cookie_path, config_same_site(c), c->domain ? "; Domain=" : "",
-        c->domain ? c->domain : "");
+        c->cookie_path, config_same_site(c), c->partitioned ? "; Partitioned" : "",
+        c->domain ? "; Domain=" : "", c->domain ? c->domain : "");
+}
+
+static void say_transport(const struct report *report)
+{
+    static const char *const caches[] = {
+        [CACHE_NO_STORE] = "no-store",
+        [CACHE_PRIVATE] = "private",
+        [CACHE_NONE] = "the application's to mark",
+    };
+    const struct config *c = &report->manager->config;
+    say_cookie(report, true);
+    say_cookie(report, false);
+    say(report, "the cookie is set by: %s", c->set_cookie ? "sesame" : "the application");
+    say(report, "ids also travel in: %s", c->header_transport ? c->header_name : "nothing else");
+    say(report, "responses of a session: %s", caches[c->cache]);
 }
 
 static void say_defences(const struct report *report)
@@ -107,8 +124,7 @@ int ses_manager_policy(ses_manager *manager, const char *preset, ses_line_fn *fn
         return SES_ERR_INVALID;
     say_lifetimes(&report);
     say_users(&report);
-    say_cookie(&report, true);
-    say_cookie(&report, false);
+    say_transport(&report);
     say_defences(&report);
     if (report.preset == 0)
         return SES_OK;

@@ -56,6 +56,9 @@ _Static_assert(sizeof preset_words / sizeof preset_words[0] ==
                    sizeof presets / sizeof presets[0] + 1,
                "each preset has a word");
 
+/* So no rule needs to look at it. */
+_Static_assert(ID_RANDOM_MIN * 8 >= 128, "ids are of 128 bits or more (ASVS 5.0 7.2.3)");
+
 int preset_find(const char *name)
 {
     for (int i = 1; preset_words[i]; i++) {
@@ -65,15 +68,14 @@ int preset_find(const char *name)
     return -1;
 }
 
-void preset_fill(struct config *config)
+int64_t preset_idle_s(int preset, int64_t otherwise)
 {
-    const struct preset *preset = &presets[config->preset];
-    if (preset->absolute_s > 0 && config->absolute_s < 0)
-        config->absolute_s = preset->absolute_s;
-    if (preset->idle_s > 0 && config->idle_s == 0)
-        config->idle_s = preset->idle_s;
-    if (config->preset > 0 && config->secure < 0)
-        config->secure = SECURE_TRUE;
+    return presets[preset].idle_s > 0 ? presets[preset].idle_s : otherwise;
+}
+
+int64_t preset_absolute_s(int preset, int64_t otherwise)
+{
+    return presets[preset].absolute_s > 0 ? presets[preset].absolute_s : otherwise;
 }
 
 const char *preset_duty(int preset)

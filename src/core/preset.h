@@ -18,8 +18,9 @@ extern const char *const preset_words[];
 /* Of that name, or -1. Any case. */
 int preset_find(const char *name);
 
-/* Limits that are not configured become the preset's; before anything else is worked out. */
-void preset_fill(struct config *config);
+/* Its limits, for those that are not configured; @p otherwise where it has none. */
+int64_t preset_idle_s(int preset, int64_t otherwise);
+int64_t preset_absolute_s(int preset, int64_t otherwise);
 
 /* Calls @p fn for each way in which the configuration falls short, a sentence without its end. */
 void preset_shortfalls(const struct config *config, int preset, ses_line_fn *fn, void *arg);

@@ -223,12 +223,13 @@ static const char *choice_word(const json_t *value)
     return json_string_value(value); /* NULL when it is not a text */
 }
 
+/* An empty word is another way to leave the setting out; nobody needs to be told. */
 static int fail_choice(const struct ses_setting *s, struct ses_error *error)
 {
     char words[128] = "";
     struct buffer out = buffer_fixed(words, sizeof words);
     for (size_t i = (size_t)s->min; s->choices[i]; i++) {
-        buffer_text(&out, i > (size_t)s->min ? ", " : "");
+        buffer_text(&out, out.len > 0 && *s->choices[i] ? ", " : "");
         buffer_text(&out, s->choices[i]);
     }
     if (s->max > 0)
