@@ -25,6 +25,9 @@ size_t record_bytes(void);
 
 void row_expiry(const struct options *options);
 
+/* login, protected, list, reject */
+void row_logins(const struct options *options);
+
 void row_page(const struct options *options);
 
 void row_instructions(const struct options *options);

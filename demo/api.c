@@ -10,9 +10,10 @@
  *   POST   /api/login?user=NAME, /api/logout, /api/regenerate
  *   GET    /api/count                {"count":…}, of all sessions
  *
- * KEY is percent-encoded. In "data" a text, integer, double, boolean and null are what they are in
- * JSON; bytes are {"bytes":"00ff"} and nested values {"cbor":"8101"}, in hexadecimal. "user" is
- * not in it again. A double that JSON cannot write is null.
+ * KEY is percent-encoded, and is not "user": who that is, log-in and log-out decide. In "data" a
+ * text, integer, double, boolean and null are what they are in JSON; bytes are {"bytes":"00ff"} and
+ * nested values {"cbor":"8101"}, in hexadecimal. "user" is not in it again. A double that JSON
+ * cannot write is null.
  */
 #include "answers.h"
 #include "form.h"
@@ -86,7 +87,7 @@ static json_t *json_of(const struct ses_value *value)
 
 static int add_value(void *data, const char *key, const struct ses_value *value)
 {
-    if (strcmp(key, "user") == 0 && value->type == SES_TYPE_TEXT)
+    if (strcmp(key, VISITOR_KEY) == 0 && value->type == SES_TYPE_TEXT)
         return 0;
     return json_object_set_new(data, key, json_of(value)) == 0 ? SES_OK : SES_ERR_NO_MEMORY;
 }
@@ -123,8 +124,23 @@ static int get_count(struct exchange *x)
 
 /* ---- changing ---- */
 
+/* A name set like any value would be a log-in under the id from before. */
+static bool is_reserved(const struct exchange *x)
+{
+    return strcmp(x->key, VISITOR_KEY) == 0;
+}
+
+static int fail_reserved(struct exchange *x)
+{
+    return exchange_fail(x, MHD_HTTP_FORBIDDEN,
+                         "The name is changed by POST /api/login?user=NAME and POST /api/logout "
+                         "only.");
+}
+
 static int put_value(struct exchange *x)
 {
+    if (is_reserved(x))
+        return fail_reserved(x);
     if (memchr(x->body, '\0', x->body_len))
         return exchange_fail(x, MHD_HTTP_BAD_REQUEST, "The value holds a NUL.");
     int r = ses_set_text(x->session, x->key, x->body);
@@ -133,6 +149,8 @@ static int put_value(struct exchange *x)
 
 static int delete_value(struct exchange *x)
 {
+    if (is_reserved(x))
+        return fail_reserved(x);
     int r = ses_delete(x->session, x->key);
     return r == SES_OK ? answer_done(x) : r;
 }
@@ -153,25 +171,69 @@ static bool parse_step(const char *text, int64_t *ret_step)
     return errno == 0 && end != text && *end == '\0' && strchr("-0123456789", *text);
 }
 
-static const char *argument(const struct exchange *x, const char *name)
+/* An argument of the address, decoded: "" when it is there without a value, or not decodable; NULL
+ * when it is not there. SES_ERR_NO_MEMORY: for once, not even that could be told. */
+static int read_argument(const struct exchange *x, const char *name, char **ret_text)
 {
-    return MHD_lookup_connection_value(x->connection, MHD_GET_ARGUMENT_KIND, name);
+    const char *given = MHD_lookup_connection_value(x->connection, MHD_GET_ARGUMENT_KIND, name);
+    *ret_text = given ? strdup(given) : NULL;
+    if (*ret_text && !url_decode(*ret_text))
+        **ret_text = '\0';
+    return given && !*ret_text ? SES_ERR_NO_MEMORY : SES_OK;
 }
 
-static int increment(struct exchange *x)
+/* 1 when it is not given. */
+static int read_step(const struct exchange *x, int64_t *ret_step)
 {
-    const char *by = argument(x, "by");
-    int64_t step = 1, value = 0;
-    if (by && !parse_step(by, &step))
-        return exchange_fail(x, MHD_HTTP_BAD_REQUEST,
-                             "The step \"by\" is a whole number of 64 bits.");
+    char *by;
+    int r = read_argument(x, "by", &by);
+    *ret_step = 1;
+    if (r == SES_OK && by && !parse_step(by, ret_step))
+        r = SES_ERR_INVALID;
+    free(by);
+    return r;
+}
+
+/* The library's code for it is that of all that is too large. Asked of what is stored now: others
+ * may have added meanwhile. */
+static bool overflows(struct exchange *x, int64_t step)
+{
+    ses_session *stored;
+    int64_t value, sum;
+    if (ses_open(x->manager, ses_session_id(x->session), &stored) != SES_OK)
+        return false;
+    const bool over =
+        ses_get_int(stored, x->key, &value) == SES_OK && __builtin_add_overflow(value, step, &sum);
+    ses_release(stored);
+    return over;
+}
+
+static int add_step(struct exchange *x, int64_t step)
+{
+    int64_t value = 0;
     int r = ses_increment(x->session, x->key, step);
     /* What others added in the meantime is known after the commit only. */
     if (r == SES_OK)
         r = ses_commit(x->session, NULL);
     if (r == SES_OK)
         r = ses_get_int(x->session, x->key, &value);
+    if (r == SES_ERR_TOO_LARGE && overflows(x, step))
+        x->known =
+            (struct failure){ r, MHD_HTTP_CONFLICT,
+                              "The sum would need more than 64 bits; the value is as it was." };
     return r == SES_OK ? answer_int(x, value) : r;
+}
+
+static int increment(struct exchange *x)
+{
+    int64_t step;
+    if (is_reserved(x))
+        return fail_reserved(x);
+    int r = read_step(x, &step);
+    if (r == SES_ERR_INVALID)
+        return exchange_fail(x, MHD_HTTP_BAD_REQUEST,
+                             "The step \"by\" is a whole number of 64 bits.");
+    return r == SES_OK ? add_step(x, step) : r;
 }
 
 static int answer_slice(struct exchange *x, const char *type, struct ses_slice bytes)
@@ -186,6 +248,8 @@ static int answer_slice(struct exchange *x, const char *type, struct ses_slice b
 static int take(struct exchange *x)
 {
     struct ses_value value;
+    if (is_reserved(x))
+        return fail_reserved(x);
     int r = ses_take(x->session, x->key, &value);
     if (r != SES_OK)
         return r;
@@ -203,15 +267,23 @@ static int take(struct exchange *x)
 
 /* ---- log-in and log-out ---- */
 
+static int log_in_as(struct exchange *x, const char *name)
+{
+    if (*name == '\0')
+        return exchange_fail(x, MHD_HTTP_BAD_REQUEST, "Who logs in? Say ?user=NAME.");
+    if (!visitor_name_fits(name))
+        return exchange_fail(x, MHD_HTTP_BAD_REQUEST,
+                             "A name has 1 to 60 letters, and no blanks at its ends.");
+    int r = visitor_log_in(x->session, name);
+    return r == SES_OK ? answer_json(x, MHD_HTTP_OK, json_pack("{s:s}", "user", name)) : r;
+}
+
 static int log_in(struct exchange *x)
 {
-    const char *user = argument(x, "user");
-    char *name = user ? strdup(user) : NULL;
-    int r;
-    if (!name || *name == '\0' || !url_decode(name))
-        r = exchange_fail(x, MHD_HTTP_BAD_REQUEST, "Who logs in? Say ?user=NAME.");
-    else if ((r = visitor_log_in(x->session, name)) == SES_OK)
-        r = answer_json(x, MHD_HTTP_OK, json_pack("{s:s}", "user", name));
+    char *name;
+    int r = read_argument(x, "user", &name);
+    if (r == SES_OK)
+        r = log_in_as(x, name ? name : "");
     free(name);
     return r;
 }

@@ -30,6 +30,14 @@ bool url_decode(char *text)
     return true;
 }
 
+bool text_is_longer(const char *text, size_t letters)
+{
+    size_t count = 0;
+    for (; *text; text++)
+        count += ((unsigned char)*text & 0xc0) != 0x80;
+    return count > letters;
+}
+
 static char *decode_copy(const char *start, size_t len)
 {
     char *text = strndup(start, len);

@@ -10,6 +10,9 @@
 /* Decodes %XX in place. False for half an escape and for an encoded NUL. */
 bool url_decode(char *text);
 
+/* Letters, not bytes: as the browser counts for maxlength. */
+bool text_is_longer(const char *text, size_t letters);
+
 /* A field of a form that was sent as application/x-www-form-urlencoded: to be freed; NULL when it
  * is not there, or not decodable. */
 char *form_value(const char *body, size_t len, const char *name);

@@ -111,26 +111,42 @@ static int dispatch(struct exchange *x)
 
 static int queue(struct exchange *x)
 {
-    if (x->session)
-        return ses_mhd_queue(x->session, x->connection, x->status, x->response);
     return MHD_queue_response(x->connection, x->status, x->response) == MHD_YES ? SES_OK
                                                                                 : SES_ERR_INVALID;
 }
 
+static int add_if_missing(struct exchange *x, const char *name, const char *value)
+{
+    return MHD_get_response_header(x->response, name) ? SES_OK : answer_header(x, name, value);
+}
+
+/* The library speaks of answers that a stored session went into. One that says "nobody is logged
+ * in" depends on the cookie as well. */
+static int forbid_caching(struct exchange *x)
+{
+    int r = add_if_missing(x, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
+    return r == SES_OK ? add_if_missing(x, MHD_HTTP_HEADER_VARY, MHD_HTTP_HEADER_COOKIE) : r;
+}
+
+static int queue_answer(struct exchange *x)
+{
+    int r = x->session ? ses_mhd_commit(x->session, x->response) : SES_OK;
+    if (r == SES_OK && x->session)
+        r = forbid_caching(x);
+    return r == SES_OK ? queue(x) : r;
+}
+
 static int queue_failure(struct exchange *x, int code)
 {
-    const struct failure failure = failure_of(code);
+    const struct failure failure = x->known.code == code ? x->known : failure_of(code);
     int r = x->face->fail(x, &failure);
-    if (r == SES_OK)
-        r = answer_header(x, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
     if (r == SES_OK && failure.status == MHD_HTTP_SERVICE_UNAVAILABLE)
         r = answer_header(x, MHD_HTTP_HEADER_RETRY_AFTER, "5");
     if (r == SES_OK && x->session_ended)
         r = ses_mhd_commit(x->session, x->response);
-    if (r != SES_OK)
-        return r;
-    return MHD_queue_response(x->connection, x->status, x->response) == MHD_YES ? SES_OK
-                                                                                : SES_ERR_INVALID;
+    if (r == SES_OK)
+        r = forbid_caching(x);
+    return r == SES_OK ? queue(x) : r;
 }
 
 static enum MHD_Result answer(struct exchange *x)
@@ -139,7 +155,7 @@ static enum MHD_Result answer(struct exchange *x)
                                               "The body of the request is too long.")
                               : dispatch(x);
     if (r == SES_OK)
-        r = queue(x);
+        r = queue_answer(x);
     if (r != SES_OK)
         r = queue_failure(x, r);
     return r == SES_OK ? MHD_YES : MHD_NO;
@@ -149,7 +165,8 @@ static enum MHD_Result answer(struct exchange *x)
 
 static const struct face *face_of(const char *path)
 {
-    return strncmp(path, "/api/", 5) == 0 ? &api_face : &pages_face;
+    const bool api = strncmp(path, "/api", 4) == 0 && (path[4] == '/' || path[4] == '\0');
+    return api ? &api_face : &pages_face;
 }
 
 static bool announces_too_much(struct MHD_Connection *connection)

@@ -8,6 +8,13 @@
 
 enum { BODY_MAX = 256 << 10 };
 
+/* What went wrong; the code is SES_OK when it was not the session. */
+struct failure {
+    int code;
+    unsigned status;
+    const char *sentence;
+};
+
 /* One request, and the answer that is being made. */
 struct exchange {
     ses_manager *manager;
@@ -22,6 +29,7 @@ struct exchange {
 
     char *key;            /* what follows the route's path, decoded */
     ses_session *session; /* NULL where the route has no use for it */
+    struct failure known; /* what its code means in this call; otherwise http.c says it */
     bool session_ended;   /* the removal cookie goes out, whatever else happens */
 
     unsigned status;
@@ -39,13 +47,6 @@ struct route {
     handler_fn *handle;
     bool takes_key; /* path ends in '/', and a key follows it */
     bool sessionless;
-};
-
-/* What went wrong; the code is SES_OK when it was not the session. */
-struct failure {
-    int code;
-    unsigned status;
-    const char *sentence;
 };
 
 /* A part of the site, with its own way of telling errors. */

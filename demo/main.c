@@ -2,10 +2,12 @@
 /*
  * The demo: a small site whose visitors' sessions live in libsesame.
  *
- * main.c starts and stops it, options.c reads the command line, server.c runs libmicrohttpd,
+ * main.c starts and stops it, options.c reads the command line, limits.c bounds the store, server.c
+ * runs libmicrohttpd,
  * http.c leads each request to its handler and answers.c makes the responses. pages.c is the site
  * (html.c helps it write), api.c the JSON interface, visitor.c what both know of log-in.
  */
+#include "limits.h"
 #include "options.h"
 #include "server.h"
 
@@ -14,6 +16,7 @@
 #include <err.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 enum { EXIT_CANNOT_START = 2 };
 
@@ -57,7 +60,10 @@ static int run(const struct options *options)
     block_signals(&awaited);
     const struct ses_manager_options with = { .size = sizeof with, .log = log_line };
     struct ses_error error;
-    ses_manager *manager = ses_manager_new(options->provider, options->config, &with, &error);
+    char *config = limits_add(options->provider, options->config);
+    ses_manager *manager =
+        ses_manager_new(options->provider, config ? config : options->config, &with, &error);
+    free(config);
     if (!manager) {
         warnx("%s", error.message);
         return EXIT_CANNOT_START;
@@ -76,7 +82,7 @@ int main(int argc, char **argv)
     case OPTIONS_RUN:
         status = run(&options);
         break;
-    case OPTIONS_HELP:
+    case OPTIONS_TOLD:
         break;
     case OPTIONS_BAD:
         status = EXIT_CANNOT_START;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "options.h"
 
+#include <sesame/version.h>
+
 #include <err.h>
 #include <getopt.h>
 #include <netdb.h>
@@ -19,9 +21,13 @@ static const char help[] =
     "\n"
     "  --listen ADDR:PORT     where to serve (127.0.0.1:8080); port 0 picks a free one\n"
     "  --provider NAME        where sessions are kept (memory)\n"
-    "  --config JSON|@FILE    settings of the session manager (docs/configuration.md)\n"
+    "  --config JSON|@FILE    settings of the session manager (docs/configuration.md); when "
+    "neither\n"
+    "                         maxSessions nor maxBytes is given, the provider memory keeps 100000\n"
+    "                         sessions and 256 MiB\n"
     "  --threads N            threads that answer, 1 to 256 (one for each processor, at most 16)\n"
-    "  --help                 this text\n";
+    "  -h, --help             this text\n"
+    "  --version              the version of the library\n";
 
 /* ---- --listen ---- */
 
@@ -55,8 +61,12 @@ static bool parse_listen(const char *text, struct options *options)
     char host[HOST_MAX];
     const char *port;
     unsigned long number;
-    if (!split_listen(text, host, &port) || !parse_number(port, 65535, &number)) {
+    if (!split_listen(text, host, &port)) {
         warnx("--listen %s: expected ADDR:PORT, such as 127.0.0.1:8080 or [::1]:8080", text);
+        return false;
+    }
+    if (!parse_number(port, 65535, &number)) {
+        warnx("--listen %s: the port must be a number from 0 to 65535", text);
         return false;
     }
 
@@ -127,7 +137,30 @@ static bool parse_threads(const char *text, struct options *options)
     return true;
 }
 
-static bool apply(int option, struct options *options)
+/* A word of the command line, as it was given. */
+struct given {
+    const char *word;
+    int option;       /* as getopt_long() answers */
+    const char *name; /* of a long option; NULL: a short one */
+};
+
+/* getopt_long() takes abbreviations, which a later option of a like name would break. */
+static bool is_exact(const struct given *given)
+{
+    return !given->name || strcspn(given->word + 2, "=") == strlen(given->name);
+}
+
+static enum options_outcome tell(const char *text)
+{
+    return fputs(text, stdout) < 0 ? OPTIONS_BAD : OPTIONS_TOLD;
+}
+
+static enum options_outcome tell_version(void)
+{
+    return printf("sesame-demo %s\n", ses_version()) < 0 ? OPTIONS_BAD : OPTIONS_TOLD;
+}
+
+static bool set(int option, struct options *options)
 {
     switch (option) {
     case 'l':
@@ -142,33 +175,53 @@ static bool apply(int option, struct options *options)
     }
 }
 
+static enum options_outcome apply(const struct given *given, struct options *options)
+{
+    if (given->option == ':')
+        warnx("%s needs a value", given->word);
+    else if (given->option == '?' || !is_exact(given))
+        warnx("unknown option %s; --help lists them", given->word);
+    else if (given->option == 'h')
+        return tell(help);
+    else if (given->option == 'v')
+        return tell_version();
+    else if (set(given->option, options))
+        return OPTIONS_RUN;
+    return OPTIONS_BAD;
+}
+
 enum options_outcome options_parse(int argc, char **argv, struct options *options)
 {
     static const struct option known[] = {
-        { "listen", required_argument, NULL, 'l' },  { "provider", required_argument, NULL, 'p' },
-        { "config", required_argument, NULL, 'c' },  { "help", no_argument, NULL, 'h' },
-        { "threads", required_argument, NULL, 't' }, { 0 },
+        { "listen", required_argument, NULL, 'l' },
+        { "provider", required_argument, NULL, 'p' },
+        { "config", required_argument, NULL, 'c' },
+        { "help", no_argument, NULL, 'h' },
+        { "threads", required_argument, NULL, 't' },
+        { "version", no_argument, NULL, 'v' },
+        { 0 },
     };
+    enum options_outcome outcome = OPTIONS_RUN;
     *options = (struct options){ .provider = "memory", .threads = default_threads() };
     if (!parse_listen(default_listen, options))
         return OPTIONS_BAD;
 
-    int option;
-    /* NOLINTNEXTLINE(concurrency-mt-unsafe): no other thread runs yet */
-    while ((option = getopt_long(argc, argv, ":", known, NULL)) != -1) {
-        if (option == 'h')
-            return fputs(help, stdout) < 0 ? OPTIONS_BAD : OPTIONS_HELP;
-        if (option == '?' || option == ':') {
-            warnx(option == ':' ? "%s needs a value" : "unknown option %s; --help lists them",
-                  argv[optind - 1]);
-            return OPTIONS_BAD;
-        }
-        if (!apply(option, options))
-            return OPTIONS_BAD;
+    while (outcome == OPTIONS_RUN) {
+        struct given given = { .word = argv[optind] };
+        int index = -1;
+        /* "+": words stay in their order, so that it is known which one was read. */
+        /* NOLINTNEXTLINE(concurrency-mt-unsafe): no other thread runs yet */
+        given.option = getopt_long(argc, argv, "+:h", known, &index);
+        if (given.option == -1)
+            break;
+        given.name = index < 0 ? NULL : known[index].name;
+        outcome = apply(&given, options);
     }
-    if (optind < argc)
+    if (outcome == OPTIONS_RUN && optind < argc) {
         warnx("unexpected argument %s; --help lists the options", argv[optind]);
-    return optind < argc ? OPTIONS_BAD : OPTIONS_RUN;
+        return OPTIONS_BAD;
+    }
+    return outcome;
 }
 
 void options_free(struct options *options)

@@ -15,7 +15,7 @@ struct options {
     unsigned threads;
 };
 
-enum options_outcome { OPTIONS_RUN, OPTIONS_HELP, OPTIONS_BAD };
+enum options_outcome { OPTIONS_RUN, OPTIONS_TOLD, OPTIONS_BAD };
 
 /* What is wrong has been told on standard error, what was asked for on standard output. Fills in
  * *options in any case; free it with options_free(). */

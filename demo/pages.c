@@ -56,18 +56,9 @@ static char *field_of(const struct exchange *x, const char *name)
     return value;
 }
 
-/* Letters, not bytes: as the browser counts for maxlength. */
-static bool is_longer(const char *text, size_t letters)
-{
-    size_t count = 0;
-    for (; *text; text++)
-        count += ((unsigned char)*text & 0xc0) != 0x80;
-    return count > letters;
-}
-
 static int log_in_as(struct exchange *x, const char *name)
 {
-    if (*name == '\0' || is_longer(name, NAME_MAX_LETTERS))
+    if (!visitor_name_fits(name))
         return view_welcome(x, MHD_HTTP_BAD_REQUEST, "A name has 1 to 60 letters.");
     int r = visitor_log_in(x->session, name);
     if (r == SES_ERR_INVALID)
@@ -107,7 +98,7 @@ static int add_note_of(struct exchange *x, const char *text)
     char key[64];
     if (*text == '\0')
         return answer_redirect(x, "/");
-    if (is_longer(text, NOTE_MAX_LETTERS))
+    if (text_is_longer(text, NOTE_MAX_LETTERS))
         return exchange_fail(x, MHD_HTTP_CONTENT_TOO_LARGE, "A note has at most 500 letters.");
     int r = make_note_key(key, sizeof key);
     if (r == SES_OK)

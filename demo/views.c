@@ -2,6 +2,7 @@
 #include "views.h"
 
 #include "html.h"
+#include "visitor.h"
 
 #include <inttypes.h>
 #include <stdlib.h>

@@ -9,7 +9,7 @@
 /* A note's key is this and when it was written, so that notes are listed in that order. */
 #define NOTE_PREFIX "note:"
 
-enum { NAME_MAX_LETTERS = 60, NOTE_MAX_LETTERS = 500 };
+enum { NOTE_MAX_LETTERS = 500 };
 
 /* The form to log in; @p complaint may be NULL. */
 int view_welcome(struct exchange *x, unsigned status, const char *complaint);

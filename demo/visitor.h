@@ -6,6 +6,14 @@
 
 #include "http.h"
 
+/* The value that holds the name. Set together with a new id only: see visitor_log_in(). */
+#define VISITOR_KEY "user"
+
+enum { NAME_MAX_LETTERS = 60 };
+
+/* 1 to NAME_MAX_LETTERS letters, without blanks at its ends. */
+bool visitor_name_fits(const char *name);
+
 /* The name under which somebody has logged in, or NULL. */
 const char *visitor_name(ses_session *session);
 

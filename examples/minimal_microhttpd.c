@@ -8,15 +8,11 @@ static enum MHD_Result answer(void *manager, struct MHD_Connection *connection, 
                               const char *method, const char *version, const char *body,
                               size_t *body_bytes, void **called)
 {
+    if (!*called || *body_bytes > 0) /* libmicrohttpd calls again when all has come */
+        return *called = manager, *body_bytes = 0, MHD_YES;
     ses_session *session;
-    if (!*called || *body_bytes > 0) { /* libmicrohttpd calls again when all has come */
-        *called = manager;
-        *body_bytes = 0;
-        return MHD_YES;
-    }
     if (ses_mhd_start(manager, connection, &session) < 0)
         return MHD_NO;
-
     char page[64];
     int64_t visits = 0;
     int r = ses_increment(session, "visits", 1);
@@ -33,12 +29,10 @@ static enum MHD_Result answer(void *manager, struct MHD_Connection *connection, 
 
 int main(int argc, char **argv)
 {
-    struct ses_error error;
     uint16_t port = argc > 1 ? (uint16_t)strtoul(argv[1], NULL, 10) : 8080;
-    ses_manager *manager = ses_manager_new("memory", "{\"idleTimeout\": 1800}", NULL, &error);
+    ses_manager *manager = ses_manager_new("memory", NULL, NULL, NULL);
     if (manager && MHD_start_daemon(MHD_USE_AUTO_INTERNAL_THREAD, port, NULL, NULL, answer, manager,
                                     MHD_OPTION_END))
         return pause();
-    fprintf(stderr, "%s\n", manager ? "the port is taken" : error.message);
-    return 1;
+    return fputs("the port is taken\n", stderr), 1;
 }

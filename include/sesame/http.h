@@ -23,7 +23,10 @@ SES_BEGIN_DECLS
 /** Bits of ses_request.flags. */
 enum ses_request_flag {
     /** Nobody is at the keyboard (polling): read, but do not extend the idle timeout. */
-    SES_REQUEST_BACKGROUND = 1 << 0
+    SES_REQUEST_BACKGROUND = 1 << 0,
+    /** All that this request is for is to log out: while the store cannot be read, ses_start()
+     * gives a session that can only be ended, so that the browser loses its cookie all the same. */
+    SES_REQUEST_LOGOUT = 1 << 1
 };
 
 /** One HTTP request. Everything is borrowed for the length of ses_start(). */

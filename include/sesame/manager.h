@@ -86,7 +86,9 @@ struct ses_event {
 /**
  * Receives events, from any thread, after the act and without any lock held. It can
  * neither veto nor delay what happened; it may call into sesame, but not on the
- * session that the event is about.
+ * session that the event is about. #SES_EVENT_STORE_ERROR and #SES_EVENT_REJECTED come while the
+ * call that met them goes on: whoever leaves through the hook there, by longjmp() or an exception,
+ * loses the memory that it holds, and nothing else.
  */
 typedef void ses_event_fn(void *arg, const struct ses_event *event);
 
@@ -153,7 +155,8 @@ SES_API SES_MUST_USE ses_manager *ses_manager_new(const char *provider, const ch
 SES_API ses_manager *ses_manager_ref(ses_manager *manager);
 
 /** Drops a reference; the last one stops gc and closes the store. Accepts NULL. A session
- *  holds a reference of its own, so the order of release does not matter. Any thread. */
+ *  holds a reference of its own, so the order of release does not matter. Any thread; the last one
+ *  not from gc's own, as in an event hook. */
 SES_API void ses_manager_unref(ses_manager *manager);
 
 /** Is the store there? For health checks. @return #SES_OK, #SES_ERR_UNAVAILABLE. Any thread. */
@@ -185,8 +188,8 @@ SES_API void ses_gc_stop(ses_manager *manager);
 typedef void ses_line_fn(void *arg, const char *line);
 
 /** Tells the policy in force, line by line, and each way in which it falls short of @p preset
- *  ("asvs-l1" to "asvs-l3", "aal1" to "aal3"; NULL: of none), ASVS 5.0 7.1.1. The lines that tell a
- *  shortfall begin with "short of ". @return #SES_OK, #SES_ERR_INVALID (no such preset). Any
+ *  ("asvs-l1" to "asvs-l3", "aal1" to "aal3"; NULL: of the configured one), ASVS 5.0 7.1.1. Lines
+ * of a shortfall begin with "short of ". @return #SES_OK, #SES_ERR_INVALID (no such preset). Any
  *  thread. */
 SES_API SES_MUST_USE int ses_manager_policy(ses_manager *manager, const char *preset,
                                             ses_line_fn *fn, void *arg);

@@ -12,8 +12,26 @@
  * called afterwards.
  */
 
+/* Told to the processor while it waits for another one: half a dozen to some forty cycles. */
+#if defined(__x86_64__) || defined(__i386__)
+# define HOLD_PAUSE() __builtin_ia32_pause()
+#elif defined(__aarch64__)
+# define HOLD_PAUSE() __asm__ volatile("yield")
+#else
+# define HOLD_PAUSE() (void)0
+#endif
+
+/* A lock is held for a microsecond or two, and to be woken from sleep takes fifty: so whoever finds
+ * it held looks again for some ten before it sleeps. */
+enum { HOLD_TRIES = 400 };
+
 static inline pthread_mutex_t *hold_lock(pthread_mutex_t *mutex)
 {
+    for (int tries = 0; tries < HOLD_TRIES; tries++) {
+        if (pthread_mutex_trylock(mutex) == 0)
+            return mutex;
+        HOLD_PAUSE();
+    }
     (void)pthread_mutex_lock(mutex);
     return mutex;
 }

@@ -30,9 +30,13 @@ static int memory_open(void *self, ses_provider_host *host, const char *config)
     if (*config)
         return ses_provider_fail(host, SES_ERR_INVALID, "ProviderConfig must be empty or left out");
 
+    if (memory->when_full == EVICT && memory->max_records == 0 && memory->max_bytes == 0)
+        return ses_provider_fail(host, SES_ERR_INVALID,
+                                 "\"whenFull\" needs \"maxSessions\" or \"maxBytes\" to evict at");
+
     room_init(&memory->room, (uint64_t)memory->max_records, (uint64_t)memory->max_bytes);
     atomic_init(&memory->stamps, 0);
-    const bool evicts = memory->when_full == EVICT && room_is_limited(&memory->room);
+    const bool evicts = memory->when_full == EVICT;
 
     memory->users = users_new();
     memory->shards = aligned_alloc(_Alignof(struct shard), SHARDS * sizeof(struct shard));
@@ -91,6 +95,19 @@ struct attempt {
     uint32_t cleared;   /* expired sessions of the user: */
     ses_blob *blobs[CLEARED];
 };
+
+/* Member by member: blobs[] is the most of it, and stays as it is. */
+static void attempt_begin(struct attempt *attempt, struct memory *memory, const struct ses_key *key,
+                          const struct ses_record *record, int64_t now_ms)
+{
+    attempt->memory = memory;
+    attempt->key = key;
+    attempt->record = record;
+    attempt->now_ms = now_ms;
+    attempt->lacks = 0;
+    attempt->old = (struct remains){ 0 };
+    attempt->cleared = 0;
+}
 
 static void attempt_end(struct attempt *attempt)
 {
@@ -175,7 +192,8 @@ static int memory_create(void *self, const struct ses_key *key, int64_t now_ms,
     int r = SES_ERR_FULL;
 
     for (int tries = 0; tries < ROOM_TRIES && room_ever_fits(&memory->room, bytes); tries++) {
-        struct attempt attempt = { memory, key, record, now_ms, .cleared = 0 };
+        struct attempt attempt;
+        attempt_begin(&attempt, memory, key, record, now_ms);
         r = owner ? insert_owned(&attempt, owner) : insert(&attempt, NULL);
         attempt_end(&attempt);
         if (r != SES_ERR_FULL || !memory_make_room(memory, key, now_ms, 1, bytes))
@@ -210,7 +228,8 @@ static int memory_save(void *self, const struct ses_key *key, int64_t now_ms, ui
     int r = SES_ERR_FULL;
 
     for (int tries = 0; tries < ROOM_TRIES; tries++) {
-        struct attempt attempt = { memory, key, record, now_ms, .cleared = 0 };
+        struct attempt attempt;
+        attempt_begin(&attempt, memory, key, record, now_ms);
         r = replace(&attempt, expected, ret_winner);
         attempt_end(&attempt);
         if (r != SES_ERR_FULL || !room_ever_fits(&memory->room, blob_room(record->data)) ||

@@ -10,7 +10,7 @@ void pool_init(struct pool *pool, bool tells_use)
 
 static void free_chunk(struct pool *pool, uint32_t c)
 {
-    free(pool->entries[c]);
+    free(pool->chunks[c].memory);
     free(pool->chunks[c].members);
     pool->entries[c] = NULL;
     pool->chunks[c] = (struct chunk){ .next_room = NO_CHUNK, .prev_room = NO_CHUNK };
@@ -87,16 +87,28 @@ static uint32_t vacant_chunk(struct pool *pool)
     return c;
 }
 
+/* Aligned to a line by hand: aligned_alloc() would leave a splinter at either end, together half a
+ * byte more for each session. */
+static struct entry *align(void *memory)
+{
+    const size_t past = (uintptr_t)memory % sizeof(struct entry);
+    void *start = (char *)memory + (past > 0 ? sizeof(struct entry) - past : 0);
+    return start;
+}
+
 static bool add_chunk(struct pool *pool)
 {
     const size_t bytes = sizeof(struct entry) + (pool->tells_use ? sizeof(struct use) : 0);
     const uint32_t c = vacant_chunk(pool);
     if (c == NO_CHUNK)
         return false;
-    pool->entries[c] = aligned_alloc(sizeof(struct entry), CHUNK_ENTRIES * bytes);
-    if (!pool->entries[c])
+    struct chunk *chunk = &pool->chunks[c];
+    const size_t any = _Alignof(max_align_t); /* malloc()'s own: leaves no splinter */
+    chunk->memory = aligned_alloc(any, CHUNK_ENTRIES * bytes + sizeof(struct entry) - any);
+    if (!chunk->memory)
         return false;
-    pool->vacant = pool->chunks[c].next_room;
+    pool->entries[c] = align(chunk->memory);
+    pool->vacant = chunk->next_room;
     add_room(pool, c);
     return true;
 }

@@ -36,6 +36,7 @@ struct use {
 
 struct chunk {
     uint64_t used;           /* a bit per entry */
+    void *memory;            /* what the entries are in; NULL: given back */
     struct member **members; /* per entry, or NULL while no session here has an owner */
     uint32_t next_room;      /* the list of chunks with room, or of those without memory */
     uint32_t prev_room;

@@ -50,8 +50,9 @@ int shard_replace(struct shard *shard, uint32_t index, const struct ses_record *
 
 struct remains shard_remove(struct shard *shard, uint32_t index);
 
-/* One hold of the lock by the collector. */
-enum { SWEEP_ENTRIES = 64 };
+/* One hold of the lock by the collector: so short that a reader which finds it held need not sleep
+ * (hold.h). */
+enum { SWEEP_ENTRIES = 16 };
 
 struct sweep {
     uint32_t looked;                       /* entries that were looked at */

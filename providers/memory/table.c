@@ -11,14 +11,14 @@ void table_free(struct table *table)
     *table = (struct table){ 0 };
 }
 
-/* Puts all of @p pool 's entries into @p buckets new ones. */
-static bool rebuild(struct table *table, const struct pool *pool, uint32_t buckets)
+/* Puts all of @p pool 's entries into @p size new buckets. */
+static bool rebuild(struct table *table, const struct pool *pool, uint32_t size)
 {
-    struct table fresh = { .mask = buckets - 1 };
-    fresh.buckets = aligned_alloc(sizeof(struct bucket), buckets * sizeof(struct bucket));
+    struct table fresh = { .size = size };
+    fresh.buckets = aligned_alloc(sizeof(struct bucket), size * sizeof(struct bucket));
     if (!fresh.buckets)
         return false;
-    memset(fresh.buckets, 0, buckets * sizeof(struct bucket));
+    memset(fresh.buckets, 0, size * sizeof(struct bucket));
 
     /* In the order of memory, which is far quicker than in the order of the buckets. */
     for (uint32_t i = pool_next(pool, NO_ENTRY); i != NO_ENTRY; i = pool_next(pool, i))
@@ -28,31 +28,29 @@ static bool rebuild(struct table *table, const struct pool *pool, uint32_t bucke
     return true;
 }
 
+/* By half: doubled, a table that has just grown would take ten bytes for each of its entries; so it
+ * is eight at most. */
 bool table_reserve(struct table *table, const struct pool *pool)
 {
-    if (!table->buckets)
-        return rebuild(table, pool, 1);
-
-    const uint32_t buckets = table->mask + 1;
-    if (table->count < buckets * BUCKET_FILL)
+    const uint32_t size = table->size;
+    if (table->count < size * BUCKET_FILL)
         return true;
-    return rebuild(table, pool, buckets * 2) || table->count < buckets * BUCKET_SLOTS;
+    return rebuild(table, pool, size + size / 2 + 1) || table->count < size * BUCKET_SLOTS;
 }
 
 void table_shrink(struct table *table, const struct pool *pool)
 {
-    const uint32_t buckets = table->mask + 1;
-    if (buckets > 1 && table->count < buckets * BUCKET_FILL / SHRINK_AT)
-        (void)rebuild(table, pool, buckets / 2);
+    if (table->size > 1 && table->count < table->size * BUCKET_FILL / SHRINK_AT)
+        (void)rebuild(table, pool, table->size / 2);
 }
 
 void table_insert(struct table *table, const struct ses_key *key, uint32_t index)
 {
-    uint32_t b = table_hash(key);
-    while ((table->buckets[b & table->mask].load & 15) == BUCKET_SLOTS)
-        table->buckets[b++ & table->mask].load += PASSED_ONE;
+    uint32_t b = table_home(table, key);
+    for (; (table->buckets[b].load & 15) == BUCKET_SLOTS; b = table_after(table, b))
+        table->buckets[b].load += PASSED_ONE;
 
-    struct bucket *bucket = &table->buckets[b & table->mask];
+    struct bucket *bucket = &table->buckets[b];
     bucket->slots[bucket->load++ & 15] = index << 8 | table_tag(key);
     table->count++;
 }
@@ -74,8 +72,8 @@ static bool remove_from(struct bucket *bucket, uint32_t slot)
 void table_remove(struct table *table, const struct ses_key *key, uint32_t index)
 {
     const uint32_t slot = index << 8 | table_tag(key);
-    uint32_t b = table_hash(key);
-    while (!remove_from(&table->buckets[b & table->mask], slot))
-        table->buckets[b++ & table->mask].load -= PASSED_ONE;
+    uint32_t b = table_home(table, key);
+    for (; !remove_from(&table->buckets[b], slot); b = table_after(table, b))
+        table->buckets[b].load -= PASSED_ONE;
     table->count--;
 }

@@ -25,7 +25,7 @@ _Static_assert(sizeof(struct bucket) == 64, "a bucket is one cache line");
 
 struct table {
     struct bucket *buckets; /* NULL while it has never held anything */
-    uint32_t mask;          /* buckets - 1; a power of two of them */
+    uint32_t size;          /* in buckets */
     uint32_t count;
 };
 
@@ -39,11 +39,19 @@ void table_remove(struct table *table, const struct ses_key *key, uint32_t index
 /* Gives memory back when most has gone. Not between pool_take() and table_insert(). */
 void table_shrink(struct table *table, const struct pool *pool);
 
-static inline uint32_t table_hash(const struct ses_key *key)
+/* Where the search for a key begins: its share of the range of hashes, so that there may be any
+ * number of buckets, not only a power of two. */
+static inline uint32_t table_home(const struct table *table, const struct ses_key *key)
 {
     uint32_t hash;
     memcpy(&hash, key->bytes + 8, sizeof hash);
-    return hash;
+    return (uint32_t)((uint64_t)hash * table->size >> 32);
+}
+
+/* Where it goes on. */
+static inline uint32_t table_after(const struct table *table, uint32_t bucket)
+{
+    return bucket + 1 < table->size ? bucket + 1 : 0;
 }
 
 static inline uint32_t table_tag(const struct ses_key *key)
@@ -66,10 +74,10 @@ static inline uint32_t table_find(const struct table *table, const struct pool *
                                   const struct ses_key *key)
 {
     const uint32_t tag = table_tag(key);
-    uint32_t b = table_hash(key);
+    uint32_t b = table_home(table, key);
 
-    for (uint32_t seen = 0; table->buckets && seen <= table->mask; seen++, b++) {
-        const struct bucket *bucket = &table->buckets[b & table->mask];
+    for (uint32_t seen = 0; seen < table->size; seen++, b = table_after(table, b)) {
+        const struct bucket *bucket = &table->buckets[b];
         const uint32_t used = bucket->load & 15;
         for (uint32_t i = 0; i < used; i++) {
             if ((bucket->slots[i] & 0xff) != tag)

@@ -4,12 +4,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ARENA_ALIGN = 8, ARENA_CHUNK = 4096 };
+enum { ARENA_ALIGN = 8 };
 
 struct arena_chunk {
     struct arena_chunk *next;
     _Alignas(ARENA_ALIGN) unsigned char bytes[];
 };
+
+/* With it a chunk is 1,024 bytes, the most that malloc() hands out by its fast path. */
+enum { ARENA_CHUNK = 1024 - sizeof(struct arena_chunk) };
 
 void arena_init(struct arena *arena, void *storage, size_t size)
 {

@@ -28,13 +28,12 @@ void base64url_encode(const unsigned char *bytes, size_t len, char *out)
         *out = alphabet[bits << (6 - held) & 63];
 }
 
-/* One bit above the six of a value stands for "not in the alphabet": collected, and looked at once.
- */
+/* Bits above the six of a value stand for "not in the alphabet": collected, and looked at once. */
 static uint32_t value_of(unsigned char c, uint32_t *wrong)
 {
     const uint32_t value = values[c] - 1u;
     *wrong |= value;
-    return value & 63;
+    return value;
 }
 
 /* Four characters at a time: a third of the instructions of one at a time. */

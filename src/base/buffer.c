@@ -2,7 +2,6 @@
 #include "base/buffer.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 enum { BUFFER_MIN = 256 };
 
@@ -28,7 +27,7 @@ static bool grow(struct buffer *b, size_t needed)
     return true;
 }
 
-static bool make_room(struct buffer *b, size_t len)
+bool buffer_make_room(struct buffer *b, size_t len)
 {
     if (b->failed)
         return false;
@@ -37,26 +36,6 @@ static bool make_room(struct buffer *b, size_t len)
 
     b->failed = b->fixed || len > SIZE_MAX - b->len || !grow(b, b->len + len);
     return !b->failed;
-}
-
-void buffer_append(struct buffer *b, const void *bytes, size_t len)
-{
-    if (len == 0 || !make_room(b, len))
-        return;
-    memcpy(b->data + b->len, bytes, len);
-    b->len += len;
-}
-
-void buffer_byte(struct buffer *b, unsigned char byte)
-{
-    if (!make_room(b, 1))
-        return;
-    b->data[b->len++] = byte;
-}
-
-void buffer_text(struct buffer *b, const char *text)
-{
-    buffer_append(b, text, strlen(text));
 }
 
 void buffer_free(struct buffer *b)

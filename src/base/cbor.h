@@ -46,6 +46,7 @@ struct cbor_reader {
     const unsigned char *at;
     const unsigned char *end;
     bool failed;
+    bool trusted; /* was accepted before: bounds are checked, and types, nothing else */
 };
 
 struct cbor_reader cbor_reader_of(struct ses_slice input);
@@ -69,6 +70,14 @@ struct ses_slice cbor_skip(struct cbor_reader *r);
 /* Passes over one whole item that cbor_skip() has accepted before: finds its end, checks bounds
  * only. */
 struct ses_slice cbor_skip_trusted(struct cbor_reader *r);
+
+/* Takes the first key and value, encoded, off the pairs of a map that was accepted before; false at
+ * their end. */
+bool cbor_take_pair(struct ses_slice *pairs, struct ses_slice *ret_key,
+                    struct ses_slice *ret_value);
+
+/* The encoded value of an encoded key among such pairs. */
+bool cbor_find(struct ses_slice pairs, struct ses_slice key, struct ses_slice *ret_value);
 
 /* Decodes an item that was accepted before, or its head; CBOR_NONE for no bytes. */
 struct cbor_item cbor_item_trusted(struct ses_slice item);

@@ -126,6 +126,19 @@ static inline const unsigned char *pass_item(const unsigned char *at, const unsi
     return at + content.len;
 }
 
+/* The same of an item that was accepted before. */
+static inline const unsigned char *pass_trusted_item(const unsigned char *at,
+                                                     const unsigned char *end,
+                                                     struct head *ret_head)
+{
+    struct head h;
+    at = pass_head(at, end, &h);
+    if (!at || content_bytes(h) > bytes_between(at, end))
+        return NULL;
+    *ret_head = h;
+    return at + content_bytes(h);
+}
+
 /* ---- one item after the other ---- */
 
 struct cbor_reader cbor_reader_of(struct ses_slice input)
@@ -169,26 +182,13 @@ static struct cbor_item item_of(struct head h, const unsigned char *rest)
     }
 }
 
-struct cbor_item cbor_next(struct cbor_reader *r)
-{
-    if (r->failed || r->at == r->end)
-        return (struct cbor_item){ .type = CBOR_NONE };
-
-    struct head h;
-    const unsigned char *rest = pass_item(r->at, r->end, &h);
-    if (!rest) {
-        r->failed = true;
-        return (struct cbor_item){ .type = CBOR_NONE };
-    }
-    r->at = rest;
-    return item_of(h, rest);
-}
-
-/* The next head with its content; false, and the reader fails, when there is none. Not by way of a
- * struct cbor_item: the typed functions below are most of what reading a record costs. */
+/* The next head with its content; false, and the reader fails, when there is none. */
 static inline bool take_head(struct cbor_reader *r, struct head *ret_head)
 {
-    const unsigned char *rest = r->failed ? NULL : pass_item(r->at, r->end, ret_head);
+    const unsigned char *rest = NULL;
+    if (!r->failed)
+        rest = r->trusted ? pass_trusted_item(r->at, r->end, ret_head)
+                          : pass_item(r->at, r->end, ret_head);
     if (!rest) {
         r->failed = true;
         return false;
@@ -197,7 +197,18 @@ static inline bool take_head(struct cbor_reader *r, struct head *ret_head)
     return true;
 }
 
-/* The same of one major type. */
+struct cbor_item cbor_next(struct cbor_reader *r)
+{
+    if (r->failed || r->at == r->end)
+        return (struct cbor_item){ .type = CBOR_NONE };
+
+    struct head h;
+    if (!take_head(r, &h))
+        return (struct cbor_item){ .type = CBOR_NONE };
+    return item_of(h, r->at);
+}
+/* The next head, which must be of one major type. Not by way of a struct cbor_item: the typed
+ * functions below are most of what reading a record costs. */
 static inline bool take(struct cbor_reader *r, unsigned major, struct head *ret_head)
 {
     r->failed = !take_head(r, ret_head) || ret_head->major != major;
@@ -312,11 +323,6 @@ static struct ses_slice move_to(struct cbor_reader *r, const unsigned char *rest
     return passed;
 }
 
-struct ses_slice cbor_skip(struct cbor_reader *r)
-{
-    return move_to(r, r->failed ? NULL : pass_whole(r->at, r->end, CBOR_DEPTH_MAX));
-}
-
 /* Items in the array or map of a head. */
 static inline uint64_t inner_items(struct head h)
 {
@@ -325,14 +331,11 @@ static inline uint64_t inner_items(struct head h)
     return h.major == MAJOR_MAP ? 2 * h.argument : 0;
 }
 
-static const unsigned char *pass_trusted(const unsigned char *at, const unsigned char *end)
+static inline const unsigned char *pass_trusted(const unsigned char *at, const unsigned char *end)
 {
-    for (uint64_t items = 1; items > 0; items--) {
-        struct head h;
-        at = pass_head(at, end, &h);
-        if (!at || content_bytes(h) > bytes_between(at, end))
-            return NULL;
-        at += content_bytes(h);
+    for (uint64_t items = 1; items > 0 && at; items--) {
+        struct head h = { 0 };
+        at = pass_trusted_item(at, end, &h);
         items += inner_items(h);
     }
     return at;
@@ -353,6 +356,48 @@ struct cbor_item cbor_item_trusted(struct ses_slice item)
 struct ses_slice cbor_skip_trusted(struct cbor_reader *r)
 {
     return move_to(r, r->failed ? NULL : pass_trusted(r->at, r->end));
+}
+
+struct ses_slice cbor_skip(struct cbor_reader *r)
+{
+    if (r->trusted)
+        return cbor_skip_trusted(r);
+    return move_to(r, r->failed ? NULL : pass_whole(r->at, r->end, CBOR_DEPTH_MAX));
+}
+
+/* Where the key's value begins, and where it ends; NULL where there is no whole pair. */
+static inline const unsigned char *pass_pair(const unsigned char *at, const unsigned char *end,
+                                             const unsigned char **ret_value)
+{
+    const unsigned char *value = pass_trusted(at, end);
+    *ret_value = value;
+    return value ? pass_trusted(value, end) : NULL;
+}
+
+bool cbor_take_pair(struct ses_slice *pairs, struct ses_slice *ret_key, struct ses_slice *ret_value)
+{
+    const struct cbor_reader r = cbor_reader_of(*pairs);
+    const unsigned char *value, *rest = pass_pair(r.at, r.end, &value);
+    if (!rest)
+        return false;
+    *ret_key = slice_between(r.at, value);
+    *ret_value = slice_between(value, rest);
+    *pairs = slice_between(rest, r.end);
+    return true;
+}
+
+bool cbor_find(struct ses_slice pairs, struct ses_slice key, struct ses_slice *ret_value)
+{
+    struct cbor_reader r = cbor_reader_of(pairs);
+    const unsigned char *value, *rest;
+    while ((rest = pass_pair(r.at, r.end, &value)) != NULL) {
+        if (slice_equal(slice_between(r.at, value), key)) {
+            *ret_value = slice_between(value, rest);
+            return true;
+        }
+        r.at = rest;
+    }
+    return false;
 }
 
 bool cbor_at_end(const struct cbor_reader *r)

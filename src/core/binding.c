@@ -12,6 +12,8 @@ static bool other_agent(struct ses_slice recorded, struct ses_slice user_agent)
         return false;
     if (recorded.len != len)
         return true;
+    if (memcmp(ours, theirs, len) == 0) /* not secret; nearly always */
+        return false;
     for (size_t i = 0; i < len; i++) {
         if (ours[i] != agent_byte(theirs[i]))
             return true;
@@ -22,6 +24,8 @@ static bool other_agent(struct ses_slice recorded, struct ses_slice user_agent)
 static bool other_network(const struct config *config, struct ses_slice recorded, const char *peer)
 {
     struct network home, address;
+    if (slice_equal(recorded, slice_of_text(peer))) /* nearly always: parsing takes 70 ns */
+        return false;
     if (!address_parse_slice(recorded, &home) || !address_parse(peer, &address))
         return false;
     const bool v4 = address_is_v4(&home);

@@ -16,7 +16,8 @@ struct collector {
     pthread_mutex_t mutex;
     pthread_cond_t wake;
     pthread_t thread;
-    _Atomic pid_t pid; /* of the process in which the thread lives; 0: none */
+    _Atomic pid_t home; /* the process whose the lock and the thread are */
+    bool running;
     bool stopping;
 };
 
@@ -80,6 +81,7 @@ int collector_new(ses_manager *manager, int64_t interval_s, struct collector **r
     }
     c->manager = manager;
     c->interval_s = interval_s;
+    c->home = getpid();
     *ret_collector = steal(&c);
     return SES_OK;
 }
@@ -98,33 +100,35 @@ static int create_quietly(struct collector *c)
 /* The thread of a parent did not come along, and may have held the lock when the fork happened. */
 static void forget_parent(struct collector *c)
 {
-    if (c->pid == 0 || c->pid == getpid())
+    if (c->home == getpid())
         return;
     (void)pthread_mutex_init(&c->mutex, NULL);
     (void)init_wake(&c->wake);
-    c->pid = 0;
+    c->running = c->stopping = false;
+    c->home = getpid();
 }
 
 int collector_start(struct collector *c)
 {
     forget_parent(c);
     LOCK(&c->mutex);
-    if (c->pid != 0)
+    if (c->running)
         return SES_ERR_EXISTS;
-    c->stopping = false;
     int r = create_quietly(c);
-    if (r == SES_OK)
-        c->pid = getpid();
+    c->running = r == SES_OK;
     return r;
 }
 
-/* True when there is a thread of this process that the caller must join. */
+/* True when there is a thread that the caller must join. Of several callers one does, and the
+ * others wait for it. */
 static bool ask_to_stop(struct collector *c, pthread_t *ret_thread)
 {
     forget_parent(c);
     LOCK(&c->mutex);
-    if (c->pid == 0 || c->stopping)
-        return false; /* none, or somebody else is at it */
+    while (c->stopping)
+        (void)pthread_cond_wait(&c->wake, &c->mutex);
+    if (!c->running)
+        return false;
     c->stopping = true;
     *ret_thread = c->thread;
     (void)pthread_cond_broadcast(&c->wake);
@@ -138,7 +142,8 @@ void collector_stop(struct collector *c)
         return;
     (void)pthread_join(thread, NULL);
     LOCK(&c->mutex);
-    c->pid = 0;
+    c->running = c->stopping = false;
+    (void)pthread_cond_broadcast(&c->wake);
 }
 
 void collector_free(struct collector *c)

@@ -102,22 +102,18 @@ static int commit_fresh(ses_session *session)
 
 /* Only when enough of the idle time has passed: so reads stay reads. Whether the session was saved
  * by another meanwhile, or ended, this response does not depend on it any more. */
-static int touch(ses_session *session, const struct snapshot *before)
+static int touch(ses_session *session, int64_t now_ms)
 {
     ses_manager *manager = session->manager;
     struct snapshot *now = &session->snapshot;
-    const int64_t now_ms = manager_now_ms(manager);
     const int64_t due = limits_next_expiry(manager, &now->record.header, now_ms);
-    const bool saved = now->version != before->version;
-    if (saved || session->background || due - now->expires_ms < manager->config.touch_s * 1000 ||
+    if (session->background || due - now->expires_ms < manager->config.touch_s * 1000 ||
         due == now->expires_ms)
         return SES_OK;
 
     int r = store_touch(manager->store, &session->id.key, now_ms, now->version, due);
-    if (r == SES_ERR_NOT_FOUND || r == SES_ERR_CONFLICT)
-        return SES_OK;
     if (r < 0)
-        return r;
+        return r == SES_ERR_NOT_FOUND || r == SES_ERR_CONFLICT ? SES_OK : r;
     now->expires_ms = due;
     events_add(&manager->events, COUNT_TOUCHED, 1);
     return SES_OK;
@@ -147,32 +143,32 @@ static void slide_cookie(ses_session *session)
 
 /* The policy was made stricter since the expiry was stored, which a touch cannot move back. More
  * than the clocks of two machines may differ by, or each use would be a write. */
-static bool outlives_policy(const ses_session *session)
+static bool outlives_policy(const ses_session *session, int64_t now_ms)
 {
-    const int64_t due = limits_next_expiry(session->manager, &session->snapshot.record.header,
-                                            manager_now_ms(session->manager));
+    const int64_t due =
+        limits_next_expiry(session->manager, &session->snapshot.record.header, now_ms);
     return session->snapshot.expires_ms - due > CLOCK_SKEW_MS;
 }
 
 /* A store without room for one more record keeps the session under the id that it has. */
-static int save(ses_session *session)
+static int save(ses_session *session, int64_t now_ms)
 {
-    const bool due = session_is_due(session);
-    int r = due ? session_move(session) : SES_ERR_FULL;
-    if (due && r == SES_OK)
-        session->renewed = true;
-    if (r != SES_ERR_FULL)
+    const bool due = session_is_due(session, now_ms);
+    int r = due ? session_move(session) : SES_ERR_EXISTS;
+    session->renewed = r == SES_OK;
+    if (r != SES_ERR_FULL && r != SES_ERR_EXISTS)
         return r;
-    return session_has_changes(session) || outlives_policy(session) ? save_changes(session)
-                                                                     : SES_OK;
+    return session_has_changes(session) || outlives_policy(session, now_ms) ? save_changes(session)
+                                                                            : SES_OK;
 }
 
-static int commit_stored(ses_session *session)
+/* The time is asked once: each time costs as much as a lookup's hash bucket. */
+static int commit_stored(ses_session *session, int64_t now_ms)
 {
-    const struct snapshot before = session->snapshot; /* compared, not owned */
-    int r = save(session);
-    if (r == SES_OK)
-        r = touch(session, &before);
+    const uint64_t before = session->snapshot.version;
+    int r = save(session, now_ms);
+    if (r == SES_OK && session->snapshot.version == before)
+        r = touch(session, now_ms);
     if (r == SES_OK)
         slide_cookie(session);
     return r;
@@ -180,9 +176,9 @@ static int commit_stored(ses_session *session)
 
 /* ---- the call ---- */
 
-static int commit_open(ses_session *session)
+static int commit_open(ses_session *session, int64_t now_ms)
 {
-    int r = session->snapshot.blob ? commit_stored(session) : commit_fresh(session);
+    int r = session->snapshot.blob ? commit_stored(session, now_ms) : commit_fresh(session);
     if (r != SES_OK)
         return r;
     session_reset_changes(session);
@@ -192,11 +188,12 @@ static int commit_open(ses_session *session)
 
 static int commit(ses_session *session, const struct ses_headers **ret_headers)
 {
+    const int64_t now_ms = manager_now_ms(session->manager);
     int r = session->failed;
     if (r == SES_OK && session->state == SESSION_OPEN)
-        r = commit_open(session);
+        r = commit_open(session, now_ms);
     if (r == SES_OK && session->headers.size == 0)
-        r = session_build_headers(session, manager_now_ms(session->manager));
+        r = session_build_headers(session, now_ms);
     if (r == SES_OK && ret_headers)
         *ret_headers = &session->headers;
     return r;

@@ -3,6 +3,7 @@
 
 #include "core/config_lists.h"
 #include "core/cookie.h"
+#include "core/preset.h"
 
 #include "base/slice.h"
 
@@ -26,7 +27,6 @@ enum {
 };
 
 /* Indexes into the choices below. */
-enum { SECURE_FALSE, SECURE_TRUE, SECURE_AUTO };
 enum { PREFIX_AUTO, PREFIX_NONE, PREFIX_SECURE, PREFIX_HOST };
 enum { SAME_SITE_DEFAULT = 1, SAME_SITE_LAX, SAME_SITE_STRICT, SAME_SITE_NONE };
 enum { CREATION_LAZY, CREATION_EAGER };
@@ -74,7 +74,7 @@ static const struct ses_setting settings[] = {
     INT("cookieLifeTime", cookie_lifetime_s, 0, LIFETIME_MAX_S, 0),
     BOOL("enableSetCookie", set_cookie, true),
     BOOL("disableHTTPOnly", no_http_only, false),
-    CHOICE("secure", secure, secure_words, SECURE_AUTO),
+    CHOICE("secure", secure, secure_words, -1),
     TEXT("domain", domain, COOKIE_ATTRIBUTE_MAX),
     { .name = "cookieSameSite",
       .type = SES_SETTING_CHOICE,
@@ -90,6 +90,7 @@ static const struct ses_setting settings[] = {
     BOOL("EnableSidInURLQuery", query_transport, false),
     TEXT("providerConfig", provider_config, TEXT_MAX),
     /* ours */
+    CHOICE("preset", preset, preset_words, 0),
     INT("idleTimeout", idle_s, 1, YEARS_10_S, 0),
     INT("absoluteTimeout", absolute_s, 0, YEARS_10_S, -1),
     INT("touchThreshold", touch_s, 0, YEARS_10_S, -1),
@@ -149,6 +150,9 @@ static int64_t default_idle(const struct config *c)
 
 static void fill_limits(struct config *c)
 {
+    preset_fill(c);
+    if (c->secure < 0)
+        c->secure = SECURE_AUTO;
     if (c->max_value_bytes == 0)
         c->max_value_bytes = smaller(c->max_record_bytes, DEFAULT_VALUE_BYTES);
     if (c->idle_s == 0)
@@ -350,28 +354,64 @@ static int check_logins(const struct config *c, struct ses_error *error)
     return SES_OK;
 }
 
+static bool is_given(const struct config *c, const char *name)
+{
+    const char *given;
+    json_t *value;
+    json_object_foreach(c->json, given, value)
+    {
+        if (ascii_same(given, name))
+            return true;
+    }
+    return false;
+}
+
+/* The key that the idle timeout was taken from. */
+static const char *idle_key(const struct config *c)
+{
+    static const char *const keys[] = { "idleTimeout", "maxLifetime", "gclifetime" };
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+        if (is_given(c, keys[i]))
+            return keys[i];
+    }
+    return keys[0];
+}
+
 static int check_limits(const struct config *c, struct ses_error *error)
 {
     if (c->absolute_s > 0 && c->absolute_s < c->idle_s)
-        return fail(error,
-                    "\"absoluteTimeout\" must be at least \"idleTimeout\"; 0 means no limit");
+        return error_set(error, SES_ERR_INVALID,
+                         "\"absoluteTimeout\" must be at least \"%s\"; 0 means no limit",
+                         idle_key(c));
     if (c->touch_s >= c->idle_s)
-        return fail(error, "\"touchThreshold\" must be less than \"idleTimeout\"");
+        return error_set(error, SES_ERR_INVALID, "\"touchThreshold\" must be less than \"%s\"",
+                         idle_key(c));
     if (c->max_value_bytes > c->max_record_bytes)
         return fail(error, "\"maxValueBytes\" must be at most \"maxRecordBytes\"");
     return SES_OK;
+}
+
+static int fail_proxy(struct ses_slice bad, struct ses_error *error)
+{
+    const int len = (int)(bad.len < 64 ? bad.len : 64);
+    const char *text = bad.data;
+    char network[NETWORK_TEXT_MAX];
+    if (proxy_network_of(bad, network)) /* 10.0.0.1/8 may mean either */
+        return error_set(error, SES_ERR_INVALID,
+                         "\"trustedProxies\": \"%.*s\" is an address in a network; the network is "
+                         "%s, the address %.*s",
+                         len, text, network, (int)strcspn(text, "/"), text);
+    return error_set(error, SES_ERR_INVALID,
+                     "\"trustedProxies\": \"%.*s\" is not an address or network such as "
+                     "192.0.2.7 or 10.0.0.0/8",
+                     len, text);
 }
 
 static int read_proxies(struct config *c, struct ses_error *error)
 {
     struct ses_slice bad = { 0 };
     int r = proxy_list_parse(or_else(c->trusted_proxies, ""), &c->proxies, &bad);
-    if (r == SES_ERR_INVALID)
-        return error_set(error, r,
-                         "\"trustedProxies\": \"%.*s\" is not an address or network such as "
-                         "192.0.2.7 or 10.0.0.0/8",
-                         (int)(bad.len < 64 ? bad.len : 64), (const char *)bad.data);
-    return r;
+    return r == SES_ERR_INVALID ? fail_proxy(bad, error) : r;
 }
 
 static int complete(struct config *c, struct ses_error *error)
@@ -402,6 +442,10 @@ static int complete(struct config *c, struct ses_error *error)
 /* Without the text that jansson found near by: it may be a part of a password. */
 static int fail_syntax(const json_error_t *where, struct ses_error *error)
 {
+    if (json_error_code(where) == json_error_numeric_overflow)
+        return error_set(error, SES_ERR_INVALID,
+                         "a number in the configuration is out of range (line %d, column %d)",
+                         where->line, where->column);
     const char *near = strstr(where->text, " near ");
     const size_t len = near ? (size_t)(near - where->text) : strlen(where->text);
     return error_set(error, SES_ERR_INVALID,
@@ -471,6 +515,11 @@ const char *config_warning(const struct config *config, size_t index)
         { config->absolute_s == 0, "absoluteTimeout is 0: a session in use never ends" },
         { config->partitioned && config->same_site != SAME_SITE_NONE,
           "cookiePartitioned is meant for SameSite=None" },
+        { config->header_name && *config->header_name && !config->header_transport,
+          "SessionNameInHTTPHeader does nothing without EnableSidInHTTPHeader" },
+        { proxy_list_trusts_all(config->proxies),
+          "trustedProxies holds a network of all addresses: every client is believed about its own "
+          "address and TLS" },
     };
     for (size_t i = 0; i < sizeof warnings / sizeof warnings[0]; i++) {
         if (warnings[i].holds && index-- == 0)

@@ -20,6 +20,7 @@ enum cache_policy {
 };
 
 /* Indexes into the choices of config.c. */
+enum secure { SECURE_FALSE, SECURE_TRUE, SECURE_AUTO };
 enum when_user_full { USER_FULL_REFUSE, USER_FULL_END_OLDEST, USER_FULL_END_LEAST_RECENT };
 enum when_stolen { STOLEN_END, STOLEN_REPORT };
 enum binding { BINDING_OFF, BINDING_SIGNAL, BINDING_DEMAND };

@@ -194,9 +194,11 @@ static void write_age(struct buffer *out, int64_t max_age_s, int64_t now_ms)
 
 int cookie_write(struct buffer *out, const struct ses_cookie *cookie, int64_t now_ms)
 {
-    if (cookie_fault(cookie))
-        return SES_ERR_INVALID;
+    return cookie_fault(cookie) ? SES_ERR_INVALID : cookie_write_sound(out, cookie, now_ms);
+}
 
+int cookie_write_sound(struct buffer *out, const struct ses_cookie *cookie, int64_t now_ms)
+{
     buffer_text(out, cookie->name);
     buffer_text(out, "=");
     buffer_text(out, cookie->value);

@@ -39,6 +39,9 @@ const char *cookie_fault(const struct ses_cookie *cookie);
 /* The value of a Set-Cookie field, NUL-terminated. SES_ERR_INVALID if cookie_fault() finds one. */
 int cookie_write(struct buffer *out, const struct ses_cookie *cookie, int64_t now_ms);
 
+/* The same of a cookie that is known to have no fault. */
+int cookie_write_sound(struct buffer *out, const struct ses_cookie *cookie, int64_t now_ms);
+
 /* RFC 9110: is this a token (a header's name, a cookie's name)? */
 bool token_valid(const char *text);
 

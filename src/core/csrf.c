@@ -21,28 +21,36 @@ static const unsigned char *find_secret(const ses_session *session)
 }
 
 /* For a session that is new, or was stored without one: the commit stores it. */
-static int make_secret(ses_session *session, const unsigned char **ret_secret)
+static int make_secret(ses_session *session)
 {
     int r = session->cut ? SES_ERR_GONE : session_changeable(session);
-    unsigned char *secret = r == SES_OK ? arena_alloc(&session->arena, CSRF_BYTES) : NULL;
+    if (r < 0)
+        return r;
+    unsigned char *secret = arena_alloc(&session->arena, CSRF_BYTES);
+    if (!secret)
+        return SES_ERR_NO_MEMORY;
+    r = random_bytes(secret, CSRF_BYTES);
     if (r == SES_OK)
-        r = secret ? random_bytes(secret, CSRF_BYTES) : SES_ERR_NO_MEMORY;
-    if (r == SES_OK)
-        *ret_secret = session->patch.csrf = secret;
+        session->patch.csrf = secret;
+    return r;
+}
+
+static int mask(const unsigned char secret[CSRF_BYTES], unsigned char token[TOKEN_BYTES])
+{
+    int r = random_bytes(token, CSRF_BYTES);
+    for (size_t i = 0; r == SES_OK && i < CSRF_BYTES; i++)
+        token[CSRF_BYTES + i] = (unsigned char)(token[i] ^ secret[i]);
     return r;
 }
 
 int ses_csrf_token(ses_session *session, struct ses_csrf_token *ret_token)
 {
     unsigned char token[TOKEN_BYTES];
-    const unsigned char *secret = find_secret(session);
-    int r = secret ? SES_OK : make_secret(session, &secret);
+    int r = find_secret(session) ? SES_OK : make_secret(session);
     if (r == SES_OK)
-        r = random_bytes(token, CSRF_BYTES);
+        r = mask(find_secret(session), token);
     if (r < 0)
         return r;
-    for (size_t i = 0; i < CSRF_BYTES; i++)
-        token[CSRF_BYTES + i] = (unsigned char)(token[i] ^ secret[i]);
     *ret_token = (struct ses_csrf_token){ 0 };
     base64url_encode(token, sizeof token, ret_token->text);
     return SES_OK;
@@ -61,7 +69,8 @@ int ses_csrf_check(ses_session *session, const char *token)
 {
     unsigned char bytes[TOKEN_BYTES + 3];
     const unsigned char *secret = find_secret(session);
-    const struct ses_slice text = { token, token ? strnlen(token, sizeof(struct ses_csrf_token)) : 0 };
+    const struct ses_slice text = { token,
+                                    token ? strnlen(token, sizeof(struct ses_csrf_token)) : 0 };
     if (secret && text.len == BASE64URL_LEN(TOKEN_BYTES) && base64url_decode(text, bytes) &&
         token_matches(bytes, secret))
         return SES_OK;

@@ -100,7 +100,7 @@ int end_key(ses_manager *manager, const struct ses_key *key, enum ses_reason rea
  * be told now. A first save of unknown outcome may have left a record. */
 static void end_here(ses_session *session)
 {
-    const bool stored = session->snapshot.blob != NULL;
+    const bool stored = session->snapshot.blob || session->unread;
     session->destroyed = !stored && session->failed == SES_OK;
     session->state = SESSION_ENDED;
     session->failed = SES_OK;

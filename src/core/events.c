@@ -27,11 +27,16 @@ void events_add(struct events *events, enum counter counter, uint64_t n)
 static enum counter counter_of_reason(enum ses_reason reason)
 {
     static const enum counter counters[] = {
-        [SES_REASON_NONE] = COUNT_MALFORMED,     [SES_REASON_MALFORMED] = COUNT_MALFORMED,
-        [SES_REASON_UNKNOWN] = COUNT_UNKNOWN,    [SES_REASON_EXPIRED] = COUNT_EXPIRED,
-        [SES_REASON_CUT] = COUNT_CUT,            [SES_REASON_CORRUPT] = COUNT_CORRUPT,
-        [SES_REASON_TOO_MANY] = COUNT_MALFORMED, [SES_REASON_ENDED] = COUNT_ENDED,
-        [SES_REASON_STOLEN] = COUNT_ENDED,       [SES_REASON_SCANNING] = COUNT_SCANNING,
+        [SES_REASON_NONE] = COUNT_MALFORMED,
+        [SES_REASON_MALFORMED] = COUNT_MALFORMED,
+        [SES_REASON_UNKNOWN] = COUNT_UNKNOWN,
+        [SES_REASON_EXPIRED] = COUNT_EXPIRED,
+        [SES_REASON_CUT] = COUNT_CUT,
+        [SES_REASON_CORRUPT] = COUNT_CORRUPT,
+        [SES_REASON_TOO_MANY] = COUNT_MALFORMED,
+        [SES_REASON_ENDED] = COUNT_ENDED,
+        [SES_REASON_STOLEN] = COUNT_ENDED,
+        [SES_REASON_SCANNING] = COUNT_SCANNING,
         [SES_REASON_AGENT] = COUNTERS, /* by the event that goes before */
         [SES_REASON_NETWORK] = COUNTERS,
     };
@@ -62,8 +67,8 @@ static enum counter counter_of_event(enum ses_event_type type)
 
 static void count_happening(struct events *events, const struct happening *h)
 {
-    const enum counter counter = h->type == SES_EVENT_REJECTED ? counter_of_reason(h->reason)
-                                                                : counter_of_event(h->type);
+    const enum counter counter =
+        h->type == SES_EVENT_REJECTED ? counter_of_reason(h->reason) : counter_of_event(h->type);
     if (counter != COUNTERS)
         events_add(events, counter, 1);
     else if (h->type == SES_EVENT_REPLAYED)

@@ -106,10 +106,9 @@ int id_parse(const struct id_format *format, struct ses_slice text, struct id *r
         !base64url_decode(body, bytes) || !is_ours(format, bytes, len))
         return SES_ERR_NOT_FOUND;
 
-    struct id id = { 0 };
-    memcpy(id.text, text.data, text.len);
-    derive_key(format, bytes, len, &id.key);
-    *ret_id = id;
+    memcpy(ret_id->text, text.data, text.len);
+    ret_id->text[text.len] = '\0';
+    derive_key(format, bytes, len, &ret_id->key);
     return SES_OK;
 }
 
@@ -118,7 +117,7 @@ struct ses_key id_user_key(const struct id_format *format, struct ses_slice user
     const unsigned char head[2] = { (unsigned char)(HASH_OF_USER + format->purpose),
                                     (unsigned char)format->realm.len };
     const struct ses_slice parts[] = { { head, sizeof head }, format->realm, user };
-    struct ses_key key;
+    struct ses_key key = { { 0 } };
     sha256(parts, 3, key.bytes);
     return key;
 }

@@ -14,22 +14,20 @@ void snapshot_drop(struct snapshot *snapshot)
 
 int snapshot_from(struct ses_record *record, struct snapshot *ret_snapshot)
 {
-    CLEANUP(snapshot_drop)
-    struct snapshot snapshot = {
-        .blob = record->data,
+    struct record read;
+    ses_blob *blob = steal(&record->data);
+    int r = ses_kind_is_live(record->kind) ? record_open(blob, &read) : SES_ERR_GONE;
+    if (r < 0) {
+        (void)ses_blob_unref(blob);
+        return r;
+    }
+    *ret_snapshot = (struct snapshot){
+        .blob = blob,
+        .record = read,
         .version = record->version,
         .expires_ms = record->expires_ms,
         .kind = record->kind,
     };
-    record->data = NULL;
-    if (!ses_kind_is_live(record->kind))
-        return SES_ERR_GONE;
-    int r = record_open(snapshot.blob, &snapshot.record);
-    if (r < 0)
-        return r;
-
-    *ret_snapshot = snapshot;
-    snapshot.blob = NULL;
     return SES_OK;
 }
 
@@ -66,9 +64,10 @@ int lookup_record(ses_manager *manager, const struct ses_key *key, int64_t now_m
     int r = store_load(manager->store, key, now_ms, &record);
     if (r == SES_OK && ran_out(&record, now_ms))
         return SES_ERR_NOT_FOUND;
-    if (r == SES_OK)
-        *ret_record = (struct ses_record){ steal(&record.data), record.version, record.expires_ms,
-                                           record.kind };
+    if (r == SES_OK) {
+        *ret_record = record;
+        record.data = NULL;
+    }
     return r;
 }
 

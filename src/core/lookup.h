@@ -3,8 +3,8 @@
 #define SES_CORE_LOOKUP_H
 
 /*
- * From an id to what lies under it, judged: load.c. Ending it from anywhere, and what an old id that
- * comes back leads to: end.c.
+ * From an id to what lies under it, judged: load.c. Ending it from anywhere, and what an old id
+ * that comes back leads to: end.c.
  */
 
 #include "core/manager.h"
@@ -94,8 +94,8 @@ struct whose {
 int end_all(ses_manager *manager, const struct whose *whose, enum ses_reason reason,
             uint64_t *ret_ended);
 
-/* An id came that was replaced by the one of @p key long ago. SES_ERR_NOT_FOUND: what it belonged to
- * has ended anyway. */
+/* An id came that was replaced by the one of @p key long ago. SES_ERR_NOT_FOUND: what it belonged
+ * to has ended anyway. */
 int suspect_theft(ses_manager *manager, const struct ses_key *key, const char *peer);
 
 #endif

@@ -2,6 +2,7 @@
 #include "core/manager.h"
 
 #include "core/module.h"
+#include "core/preset.h"
 #include "core/registry.h"
 #include "core/scan.h"
 
@@ -69,6 +70,13 @@ static int find_provider(const char *name, const struct ses_provider_ops **ret_o
                      names, why);
 }
 
+static void warn_of_shortfall(void *arg, const char *line)
+{
+    const ses_manager *manager = arg;
+    events_log(&manager->events, SES_LOG_WARNING, "short of %s: %s",
+               preset_words[manager->config.preset], line);
+}
+
 static void take_config(ses_manager *manager)
 {
     const struct config *c = &manager->config;
@@ -89,16 +97,18 @@ static void take_config(ses_manager *manager)
     };
     for (size_t i = 0; config_warning(c, i); i++)
         events_log(&manager->events, SES_LOG_WARNING, "%s", config_warning(c, i));
+    if (c->preset > 0)
+        preset_shortfalls(c, c->preset, warn_of_shortfall, manager);
 }
 
-/* What a provider logs while it opens says why it does not: that line becomes the error's message.
- */
+/* What a provider says failed while it opens is why it does not: that line becomes the error's
+ * message, and whoever gets that tells it once. */
 static void on_store_log(void *arg, enum ses_log_level level, const char *message)
 {
     ses_manager *manager = arg;
-    if (manager->opening)
+    if (manager->opening && level == SES_LOG_ERROR)
         (void)error_set(manager->opening, manager->opening->code, "%s", message);
-    if (manager->events.log)
+    else if (manager->events.log)
         manager->events.log(manager->events.log_arg, level, message);
 }
 
@@ -178,6 +188,8 @@ ses_manager *ses_manager_new(const char *provider, const char *config_json,
     e->code = r;
     if (e->message[0] == '\0')
         (void)error_set(e, r, "%s", ses_strerror(r));
+    if (!error && manager) /* nobody else would tell */
+        events_log(&manager->events, SES_LOG_ERROR, "%s", e->message);
     return NULL;
 }
 

@@ -53,9 +53,9 @@ static void sealing_key(const struct id_format *format, const struct id *from,
                         unsigned char key[AEAD_KEY_BYTES])
 {
     const unsigned char head[2] = { 3, (unsigned char)format->realm.len };
-    const struct ses_slice parts[] = {
-        { head, sizeof head }, format->realm, slice_of_text(from->text)
-    };
+    const struct ses_slice parts[] = { { head, sizeof head },
+                                       format->realm,
+                                       slice_of_text(from->text) };
     sha256(parts, 3, key);
 }
 
@@ -118,9 +118,14 @@ static void read_member(struct cbor_reader *r, int64_t member, struct marker *ma
 static bool decode(struct ses_slice bytes, struct marker *ret_marker)
 {
     struct cbor_reader r = cbor_reader_of(bytes);
-    for (uint64_t left = cbor_next_map(&r); left > 0 && !r.failed; left--)
-        read_member(&r, cbor_next_int(&r), ret_marker);
-    return cbor_at_end(&r);
+    int64_t before = -1;
+    for (uint64_t left = cbor_next_map(&r); left > 0 && !r.failed; left--) {
+        const int64_t member = cbor_next_int(&r);
+        r.failed |= member <= before || (before < 0 && member != MEMBER_FORMAT);
+        before = member;
+        read_member(&r, member, ret_marker);
+    }
+    return cbor_at_end(&r) && before >= 0;
 }
 
 int marker_read(const struct ses_record *record, struct marker *ret_marker)
@@ -130,7 +135,8 @@ int marker_read(const struct ses_record *record, struct marker *ret_marker)
     if (record->kind == SES_KIND_MOVED) {
         if (!sound || marker.sealed.len == 0)
             return SES_ERR_CORRUPT;
-    } else if (!sound || (marker.reason != SES_REASON_ENDED && marker.reason != SES_REASON_STOLEN)) {
+    } else if (!sound ||
+               (marker.reason != SES_REASON_ENDED && marker.reason != SES_REASON_STOLEN)) {
         marker = (struct marker){ .reason = SES_REASON_CUT };
     }
     *ret_marker = marker;

@@ -7,11 +7,11 @@
 #include <sesame/error.h>
 
 #include <arpa/inet.h>
+#include <stdio.h>
 
 enum {
     HOPS_MAX = 32,
-    NETWORK_TEXT_MAX = PEER_TEXT_MAX + 4, /* with "/128" */
-    HOP_TEXT_MAX = PEER_TEXT_MAX + 8,     /* with "[]:65535" */
+    HOP_TEXT_MAX = PEER_TEXT_MAX + 8, /* with "[]:65535" */
 };
 
 struct proxy_list {
@@ -130,6 +130,35 @@ static bool parse_network(struct ses_slice entry, struct network *ret)
     return true;
 }
 
+/* The network without the bits of an address in it. */
+static struct network clear_rest(const struct network *network)
+{
+    struct network cleared = *network;
+    for (unsigned bit = network->bits; bit < 128; bit++)
+        cleared.address[bit / 8] &= (unsigned char)~(0x80u >> bit % 8);
+    return cleared;
+}
+
+static bool is_clear(const struct network *network)
+{
+    const struct network cleared = clear_rest(network);
+    return memcmp(cleared.address, network->address, sizeof cleared.address) == 0; /* not secret */
+}
+
+bool proxy_network_of(struct ses_slice entry, char out[NETWORK_TEXT_MAX])
+{
+    struct network network;
+    char address[PEER_TEXT_MAX];
+    if (!parse_network(entry, &network) || is_clear(&network))
+        return false;
+    network = clear_rest(&network);
+    const bool v4 = network.bits >= V4_MAPPED_BITS && address_is_v4(&network);
+    write_address(&network, address);
+    (void)snprintf(out, NETWORK_TEXT_MAX, "%s/%u", address,
+                   network.bits - (v4 ? V4_MAPPED_BITS : 0));
+    return true;
+}
+
 /* ---- the list ---- */
 
 int proxy_list_parse(const char *text, struct proxy_list **ret_list, struct ses_slice *ret_bad)
@@ -150,7 +179,8 @@ int proxy_list_parse(const char *text, struct proxy_list **ret_list, struct ses_
     for (const char *at = text; list->count < entries; list->count++) {
         const char *end = strchrnul(at, ',');
         const struct ses_slice entry = slice_trim(slice_between(at, end));
-        if (!parse_network(entry, &list->networks[list->count])) {
+        struct network *network = &list->networks[list->count];
+        if (!parse_network(entry, network) || !is_clear(network)) {
             *ret_bad = entry;
             return SES_ERR_INVALID;
         }
@@ -163,6 +193,16 @@ int proxy_list_parse(const char *text, struct proxy_list **ret_list, struct ses_
 void proxy_list_free(struct proxy_list *list)
 {
     free(list);
+}
+
+bool proxy_list_trusts_all(const struct proxy_list *list)
+{
+    for (size_t i = 0; list && i < list->count; i++) {
+        const struct network *network = &list->networks[i];
+        if (network->bits == 0 || (network->bits == V4_MAPPED_BITS && address_is_v4(network)))
+            return true;
+    }
+    return false;
 }
 
 static bool is_trusted(const struct proxy_list *list, const struct network *address)

@@ -33,7 +33,17 @@ struct proxy_list;
 int proxy_list_parse(const char *text, struct proxy_list **ret_list, struct ses_slice *ret_bad);
 void proxy_list_free(struct proxy_list *list);
 
-enum { PEER_TEXT_MAX = 46 }; /* INET6_ADDRSTRLEN */
+/* Does it trust every IPv4 address, or every address? Accepts NULL. */
+bool proxy_list_trusts_all(const struct proxy_list *list);
+
+enum {
+    PEER_TEXT_MAX = 46,                   /* INET6_ADDRSTRLEN */
+    NETWORK_TEXT_MAX = PEER_TEXT_MAX + 4, /* with "/128" */
+};
+
+/* The network of an entry that is bad only because it has bits beyond the network's: of
+ * "10.0.0.1/8" that is "10.0.0.0/8". False for all others. */
+bool proxy_network_of(struct ses_slice entry, char out[NETWORK_TEXT_MAX]);
 
 struct origin {
     bool tls;

@@ -7,7 +7,7 @@
 
 #include <sesame/error.h>
 
-enum { RECORD_PARTS = 2 };
+enum { RECORD_PARTS = 2, PARTS_HEAD_BYTES = 1 /* the array's head, before the header */ };
 
 /* Numbers of the header's members. Never reused; in the order in which they are encoded. */
 enum {
@@ -227,64 +227,85 @@ static void check_pairs(struct cbor_reader *r, uint64_t count)
     }
 }
 
-/* @p own: the values are known to be in order, so they need not even be touched. */
-static int decode(struct ses_slice bytes, bool own, struct record *ret_record)
+/* What follows the header. @p own: it is known to be in order, so it need not even be touched. */
+static bool read_values(struct cbor_reader *r, bool own, struct record *record)
 {
-    struct record record = { 0 };
+    record->count = cbor_next_map(r);
+    const unsigned char *pairs = r->at;
+    if (own)
+        r->at = r->end;
+    else
+        check_pairs(r, record->count);
+    record->pairs = bytes_between(pairs, r);
+    return cbor_at_end(r);
+}
+
+static int decode(struct ses_slice bytes, bool own, struct record *record)
+{
     struct cbor_reader r = cbor_reader_of(bytes);
+    r.trusted = own;
     r.failed |= cbor_next_array(&r) != RECORD_PARTS;
 
     const unsigned char *header = r.at;
-    read_header(&r, &record.header);
-    record.header_bytes = bytes_between(header, &r);
-
-    record.count = cbor_next_map(&r);
-    const unsigned char *pairs = r.at;
-    if (own)
-        r.at = r.end;
-    else
-        check_pairs(&r, record.count);
-    record.pairs = bytes_between(pairs, &r);
-    if (!cbor_at_end(&r) || !header_sane(&record.header))
-        return SES_ERR_CORRUPT;
-
-    *ret_record = record;
-    return SES_OK;
+    record->header = (struct record_header){ 0 };
+    read_header(&r, &record->header);
+    record->header_bytes = bytes_between(header, &r);
+    return read_values(&r, own, record) && header_sane(&record->header) ? SES_OK : SES_ERR_CORRUPT;
 }
 
-int record_decode(struct ses_slice bytes, struct record *ret_record)
+int record_decode(struct ses_slice bytes, struct record *record)
 {
-    return decode(bytes, false, ret_record);
+    return decode(bytes, false, record);
 }
 
-int record_open(const ses_blob *blob, struct record *ret_record)
+int record_open(const ses_blob *blob, struct record *record)
 {
-    return decode(ses_blob_bytes(blob), blob_is_own(blob), ret_record);
+    return decode(ses_blob_bytes(blob), blob_is_own(blob), record);
+}
+
+static void move_slice(struct ses_slice *slice, const unsigned char *from, const unsigned char *to)
+{
+    if (slice->len > 0)
+        slice->data = to + ((const unsigned char *)slice->data - from);
+}
+
+/* The header, decoded from bytes at @p from, as it is when the same bytes stand at @p to. */
+static void move_header(struct record_header *h, const unsigned char *from, const unsigned char *to)
+{
+    move_slice(&h->user, from, to);
+    move_slice(&h->csrf, from, to);
+    move_slice(&h->handle, from, to);
+    move_slice(&h->peer, from, to);
+    move_slice(&h->user_agent, from, to);
+    move_slice(&h->previous, from, to);
+    move_slice(&h->unknown, from, to);
+}
+
+int record_open_like(const ses_blob *blob, const struct record *like, struct record *record)
+{
+    const struct ses_slice bytes = ses_blob_bytes(blob), header = like->header_bytes;
+    const unsigned char *start = (const unsigned char *)bytes.data + PARTS_HEAD_BYTES;
+    const unsigned char *end = (const unsigned char *)bytes.data + bytes.len;
+    const struct ses_slice ours = { start, header.len };
+    if (header.len == 0 || !blob_is_own(blob) || bytes.len < PARTS_HEAD_BYTES + header.len ||
+        !slice_equal(ours, header))
+        return record_open(blob, record);
+
+    struct cbor_reader r = cbor_reader_of(slice_between(start + header.len, end));
+    record->header = like->header;
+    move_header(&record->header, header.data, start);
+    record->header_bytes = ours;
+    return read_values(&r, true, record) ? SES_OK : SES_ERR_CORRUPT;
 }
 
 bool record_next(struct ses_slice *pairs, struct pair *ret_pair)
 {
-    if (pairs->len == 0)
-        return false;
-    struct cbor_reader r = cbor_reader_of(*pairs);
-    ret_pair->key = cbor_skip_trusted(&r);
-    ret_pair->value = cbor_skip_trusted(&r);
-    *pairs = (struct ses_slice){ r.at, (size_t)(r.end - r.at) };
-    return true;
+    return cbor_take_pair(pairs, &ret_pair->key, &ret_pair->value);
 }
 
 bool record_find(const struct record *record, struct ses_slice key, struct ses_slice *ret_value)
 {
-    struct cbor_reader r = cbor_reader_of(record->pairs);
-    while (r.at < r.end && !r.failed) {
-        const bool found = slice_equal(cbor_skip_trusted(&r), key);
-        const struct ses_slice value = cbor_skip_trusted(&r);
-        if (found) {
-            *ret_value = value;
-            return true;
-        }
-    }
-    return false;
+    return cbor_find(record->pairs, key, ret_value);
 }
 
 /* ---- the whole ---- */

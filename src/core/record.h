@@ -40,9 +40,9 @@ struct record_header {
     struct ses_slice previous; /* key of the record that this one replaced */
     int64_t idle_s;            /* the session's own limits; 0: the manager's */
     int64_t absolute_s;
-    int64_t id_ms;             /* when this id was made */
-    int64_t grace_ms;          /* until when the id before this one is taken */
-    int64_t suspected_ms;      /* when an id that it had had before came back */
+    int64_t id_ms;            /* when this id was made */
+    int64_t grace_ms;         /* until when the id before this one is taken */
+    int64_t suspected_ms;     /* when an id that it had had before came back */
     struct ses_slice unknown; /* pairs of a later release, as they stand */
     uint64_t unknown_count;
 };
@@ -54,13 +54,18 @@ struct record {
     uint64_t count;                /* of pairs */
 };
 
-/* Checks all of @p bytes once. SES_OK, SES_ERR_CORRUPT. What it fills in is borrowed from them. */
-int record_decode(struct ses_slice bytes, struct record *ret_record);
+/* Checks all of @p bytes once. SES_OK, SES_ERR_CORRUPT. What it fills in is borrowed from them, and
+ * worth nothing when they are corrupt. */
+int record_decode(struct ses_slice bytes, struct record *record);
 
 /* The same of a blob. One that record_assemble() has made in this process comes back from a
- * provider in memory as it is: its values are not checked again, which would cost more than the
- * rest of a load. */
-int record_open(const ses_blob *blob, struct record *ret_record);
+ * provider in memory as it is: it is not checked again, which would cost more than the rest of a
+ * load. */
+int record_open(const ses_blob *blob, struct record *record);
+
+/* The same of one whose header is most likely that of @p like, byte for byte: then there is nothing
+ * to decode. */
+int record_open_like(const ses_blob *blob, const struct record *like, struct record *record);
 
 /* The header's map, encoded. Texts and bytes are the caller's to have checked. */
 void record_write_header(struct buffer *out, const struct record_header *header);

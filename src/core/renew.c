@@ -78,8 +78,8 @@ static int make_next(ses_session *session, const struct snapshot *base,
     overlay_clear(&nothing);
     int r = next_header(session, base, plan, &secrets, &header);
     if (r == SES_OK)
-        r = session_replay(plan->drop_values ? &nothing : &session->overlay, &base->record,
-                           &header, &blob);
+        r = session_replay(plan->drop_values ? &nothing : &session->overlay, &base->record, &header,
+                           &blob);
     return r == SES_OK ? session_dress(session, blob, ret_snapshot) : r;
 }
 
@@ -160,6 +160,8 @@ int session_renew(ses_session *session, const struct renewal_plan *plan)
         if (!winner.data)
             return r;
         r = session_rebase(session, &winner, &base);
+        if (r == SES_OK && session->moved && plan->leaves == SES_KIND_MOVED)
+            r = SES_ERR_EXISTS; /* one change of the id is enough, or the first would be a theft */
         if (r < 0)
             return r;
         if (tries == session->manager->config.max_replays) {
@@ -194,11 +196,10 @@ int ses_regenerate(ses_session *session)
 
 /* Only an answer that can carry the new id, to a request that came with the present one; and not
  * before the grace of the last change is over, or an id could be two changes behind. */
-bool session_is_due(const ses_session *session)
+bool session_is_due(const ses_session *session, int64_t now_ms)
 {
     const struct config *config = &session->manager->config;
     const struct record_header *header = &session->snapshot.record.header;
-    const int64_t now_ms = manager_now_ms(session->manager);
     const int64_t since_ms = header->id_ms > 0 ? header->id_ms : header->created_ms;
     const bool reaches = session->face && (session->by_header || config->set_cookie);
     return config->renewal_s > 0 && reaches && !session->moved && !session->background &&

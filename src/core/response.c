@@ -5,8 +5,8 @@
 
 #include "base/slice.h"
 
-/* Fields that are no cookies: the id's own header, Cache-Control, Vary and Clear-Site-Data. Cookies:
- * the id's and the token's; and those that are evicted, if any are. */
+/* Fields that are no cookies: the id's own header, Cache-Control, Vary and Clear-Site-Data.
+ * Cookies: the id's and the token's; and those that are evicted, if any are. */
 enum {
     PLAIN_MAX = 4,
     COOKIES_MAX = 2,
@@ -46,7 +46,8 @@ static int add_cookie(ses_session *session, const struct response *response,
                       const struct ses_cookie *cookie, int64_t now_ms)
 {
     CLEANUP(buffer_free) struct buffer out = { 0 };
-    int r = cookie_write(&out, cookie, now_ms);
+    /* All of it but the id was checked with the configuration, and an id is made of letters. */
+    int r = cookie_write_sound(&out, cookie, now_ms);
     if (r < 0)
         return r;
     const char *text = arena_text(&session->arena, (struct ses_slice){ out.data, out.len - 1 });
@@ -118,8 +119,8 @@ static bool evicts(const ses_session *session)
     const struct config *config = &session->manager->config;
     const bool configured = config->evict_domains.count + config->evict_paths.count > 0;
     const bool ours = session->read_stored || session->cookie == COOKIE_SET;
-    return configured && (session->shadows == SHADOWS_TOO_MANY ||
-                          (session->shadows == SHADOWS_SOME && ours));
+    return configured &&
+           (session->shadows == SHADOWS_TOO_MANY || (session->shadows == SHADOWS_SOME && ours));
 }
 
 static int evict_shadows(ses_session *session, const struct response *response, int64_t now_ms)

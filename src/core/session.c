@@ -246,6 +246,8 @@ int ses_reload(ses_session *session)
 {
     if (session->state == SESSION_ENDED)
         return SES_ERR_GONE;
+    if (session->unread)
+        return SES_ERR_UNAVAILABLE;
     int r = session->snapshot.blob ? read_again(session) : SES_OK;
     if (r < 0)
         return r;

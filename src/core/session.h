@@ -25,8 +25,8 @@ struct header_patch {
     bool limits; /* of ses_set_lifetime() */
     uint32_t idle_s;
     uint32_t absolute_s;
-    int64_t grace_ms;            /* a renewed id has come back: until then the old one is taken */
-    const unsigned char *csrf;   /* for a record that has none; CSRF_BYTES */
+    int64_t grace_ms;          /* a renewed id has come back: until then the old one is taken */
+    const unsigned char *csrf; /* for a record that has none; CSRF_BYTES */
 };
 
 /* Cookies of our name that came along and led nowhere. */
@@ -52,13 +52,14 @@ struct ses_session {
     bool created;     /* to be told at the end of the call */
     bool renewed;     /* likewise */
     uint32_t replays; /* likewise */
-    bool cut; /* came with an id that a log-in has replaced: stores nothing, sets no cookie */
-    bool moved; /* came with the id before this one */
+    bool cut;    /* came with an id that a log-in has replaced: stores nothing, sets no cookie */
+    bool moved;  /* came with the id before this one */
+    bool unread; /* the store could not be asked: it can only be ended */
     bool read_stored;
     bool background;
-    bool by_header;  /* the id came in the header, so it goes back there */
+    bool by_header; /* the id came in the header, so it goes back there */
     enum shadows shadows;
-    bool clear_site; /* of ses_logout() */
+    bool clear_site;                /* of ses_logout() */
     const struct cookie_face *face; /* NULL: without HTTP */
     struct origin origin;
     struct ses_slice user_agent;
@@ -182,9 +183,10 @@ struct renewal_plan {
 int session_renew(ses_session *session, const struct renewal_plan *plan);
 
 /* Is its id so old that the coming response should bring a new one? */
-bool session_is_due(const ses_session *session);
+bool session_is_due(const ses_session *session, int64_t now_ms);
 
-/* By time, with all that is to be committed. */
+/* By time, with all that is to be committed. SES_ERR_EXISTS: another request has changed it just
+ * now, and the session has that id; what is to be committed is not. */
 int session_move(ses_session *session);
 
 /* ---- end.c ---- */

@@ -3,6 +3,7 @@
 
 #include "base/buffer.h"
 #include "base/cleanup.h"
+#include "base/one_line.h"
 #include "base/slice.h"
 
 #include <stdarg.h>
@@ -18,15 +19,6 @@ struct reading {
     struct ses_error *error;
 };
 
-/* A message quotes what it was given; it stays one line, and moves no terminal's cursor. */
-static void blank_controls(char *text)
-{
-    for (; *text; text++) {
-        if ((*text >= 0 && *text < ' ') || *text == 0x7f)
-            *text = '?';
-    }
-}
-
 int error_set(struct ses_error *error, int code, const char *format, ...)
 {
     va_list args;
@@ -34,7 +26,7 @@ int error_set(struct ses_error *error, int code, const char *format, ...)
     error->code = code;
     (void)vsnprintf(error->message, sizeof error->message, format, args);
     va_end(args);
-    blank_controls(error->message);
+    make_one_line(error->message);
     return code;
 }
 
@@ -122,14 +114,25 @@ static const char *nearest_of(const struct settings_table *table, const char *na
     return nearest;
 }
 
+/* A third of the letters may differ: what is further off is no slip, and a guess would mislead. */
+static bool is_near(const char *name, const char *known, size_t differences)
+{
+    const size_t len = strlen(name), known_len = strlen(known);
+    return differences <= (len > known_len ? len : known_len) / 3;
+}
+
 static int fail_unknown(const struct reading *reading, const char *name)
 {
-    const char *nearest = "cookieName";
+    const char *nearest = "";
     size_t best = SIZE_MAX;
     for (size_t t = 0; t < reading->count; t++) {
         const char *nearer = nearest_of(&reading->tables[t], name, &best);
         nearest = nearer ? nearer : nearest;
     }
+    if (!is_near(name, nearest, best))
+        return error_set(
+            reading->error, SES_ERR_INVALID,
+            "unknown configuration key \"%.64s\"; sesame-config(5) lists the known ones", name);
     return error_set(reading->error, SES_ERR_INVALID,
                      "unknown configuration key \"%.64s\"; the nearest known one is \"%s\"", name,
                      nearest);

@@ -142,6 +142,22 @@ static bool is_background(const struct config *config, const struct ses_request 
             request->header(request->header_arg, config->background_header, 0));
 }
 
+/* Who wants to leave does not have to wait for the store. The first id is ended, should the store
+ * be there again by then. */
+static int leave_unread(ses_session *session, const struct ses_request *request)
+{
+    const struct ses_slice name = slice_of_text(session->face->name);
+    struct cookie_scan scan = cookie_scan_of(request->cookies, request->cookie_count);
+    struct ses_slice value;
+    while (cookie_next(&scan, name, &value)) {
+        if (id_parse(&session->manager->ids, value, &session->id) == SES_OK)
+            break;
+    }
+    session->unread = true;
+    session->failed = SES_ERR_UNAVAILABLE;
+    return SES_OK;
+}
+
 /* Whoever is cut has logged in a moment ago, in another request. */
 static int find_or_redeem(ses_session *session, const struct ses_request *request)
 {
@@ -170,6 +186,8 @@ int ses_start(ses_manager *manager, const struct ses_request *request, ses_sessi
     session->face = &manager->config.faces[session->origin.tls];
     session->background = is_background(&manager->config, &copy);
     r = find_or_redeem(session, &copy);
+    if (r == SES_ERR_UNAVAILABLE && (copy.flags & SES_REQUEST_LOGOUT) && !session->by_header)
+        r = leave_unread(session, &copy);
     if (r < 0)
         return r;
 

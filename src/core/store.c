@@ -3,6 +3,7 @@
 
 #include "base/abi.h"
 #include "base/cleanup.h"
+#include "base/one_line.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -362,15 +363,6 @@ int store_ping(struct store *store)
 }
 
 /* ---- what a provider calls ---- */
-
-/* A server's answer may hold anything; a log line is one line of text. */
-static void make_one_line(char *text)
-{
-    for (unsigned char *c = (unsigned char *)text; *c; c++) {
-        if (*c < 0x20 || *c == 0x7f)
-            *c = ' ';
-    }
-}
 
 int ses_provider_fail(ses_provider_host *host, int code, const char *format, ...)
 {

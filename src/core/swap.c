@@ -62,21 +62,34 @@ int session_replay(struct overlay *overlay, const struct record *record,
     return overlay_replay(overlay, record, buffer_slice(&bytes), ret_blob);
 }
 
-int session_dress(const ses_session *session, ses_blob *blob, struct snapshot *ret_snapshot)
+/* @p like: what was replayed on; its header is nearly always the new one's. */
+static int dress(const ses_session *session, ses_blob *blob, const struct record *like,
+                 struct snapshot *ret_snapshot)
 {
-    struct ses_record record = { .data = blob, .kind = SES_KIND_SESSION };
-    int r = tags_next(session->manager->tags, &record.version);
+    ses_manager *manager = session->manager;
+    struct record record;
+    uint64_t version;
+    int r = tags_next(manager->tags, &version);
+    if (r == SES_OK)
+        r = record_open_like(blob, like, &record);
     if (r < 0) {
         (void)ses_blob_unref(blob);
         return r;
     }
-    r = snapshot_from(&record, ret_snapshot);
-    if (r < 0)
-        return r;
-    ses_manager *manager = session->manager;
-    ret_snapshot->expires_ms =
-        limits_next_expiry(manager, &ret_snapshot->record.header, manager_now_ms(manager));
+    *ret_snapshot = (struct snapshot){
+        .blob = blob,
+        .record = record,
+        .version = version,
+        .expires_ms = limits_next_expiry(manager, &record.header, manager_now_ms(manager)),
+        .kind = SES_KIND_SESSION,
+    };
     return SES_OK;
+}
+
+int session_dress(const ses_session *session, ses_blob *blob, struct snapshot *ret_snapshot)
+{
+    static const struct record nothing = { 0 };
+    return dress(session, blob, &nothing, ret_snapshot);
 }
 
 static int save(ses_session *session, const struct snapshot *base, struct snapshot *next,
@@ -108,7 +121,7 @@ static int attempt(ses_session *session, const struct swap *swap, const struct s
         return r;
 
     CLEANUP(snapshot_drop) struct snapshot next = { 0 };
-    r = session_dress(session, blob, &next);
+    r = dress(session, blob, &base->record, &next);
     if (r < 0)
         return r;
     if (session->background && next.expires_ms > base->expires_ms)

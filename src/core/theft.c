@@ -73,12 +73,11 @@ static void mark(ses_manager *manager, const struct ses_key *key, const struct s
     (void)ses_blob_ref(base.blob);
     for (int tries = 0; tries < MARK_TRIES && base.record.header.suspected_ms == 0; tries++) {
         struct ses_record winner = { 0 };
-        int r = mark_once(manager, key, &base, &winner);
+        (void)mark_once(manager, key, &base, &winner);
         if (!winner.data)
             return;
         snapshot_drop(&base);
-        r = snapshot_from(&winner, &base);
-        if (r < 0)
+        if (snapshot_from(&winner, &base) < 0)
             return;
     }
 }

@@ -61,8 +61,6 @@ static bool value_sane(const struct ses_value *value)
 {
     if ((unsigned)value->type > SES_TYPE_OTHER || (value->bytes.len > 0 && !value->bytes.data))
         return false;
-    if (value->type == SES_TYPE_TEXT)
-        return utf8_valid(value->bytes);
     return value->type != SES_TYPE_OTHER || cbor_valid(value->bytes);
 }
 
@@ -79,6 +77,8 @@ int value_encode(struct arena *arena, const struct ses_value *value, struct ses_
         return SES_ERR_NO_MEMORY;
     struct buffer out = buffer_fixed(bytes, room);
     write_value(&out, value);
+    if (out.failed) /* text that is not UTF-8: there is room for all else */
+        return SES_ERR_INVALID;
     *ret_item = buffer_slice(&out);
     return SES_OK;
 }

@@ -15,12 +15,12 @@ static bool key_encode(const ses_session *session, const char *text, struct key 
 {
     const size_t limit = (size_t)session->manager->config.max_key_bytes;
     const struct ses_slice key = { text, text ? strnlen(text, limit + 1) : 0 };
-    if (key.len == 0 || key.len > limit || !utf8_valid(key))
+    if (key.len == 0 || key.len > limit)
         return false;
     struct buffer out = buffer_fixed(ret_key->bytes, sizeof ret_key->bytes);
     cbor_write_text(&out, key);
     ret_key->encoded = buffer_slice(&out);
-    return true;
+    return !out.failed; /* it is not UTF-8 */
 }
 
 /* ---- reading ---- */

@@ -1,14 +1,26 @@
 #!/usr/bin/python3
 """What the documentation promises: its programs compile and run, its manual names every key."""
+import http.client
 import os
 import pathlib
 import re
+import socket
 import subprocess
+import sys
 import tempfile
+import time
 import unittest
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 LIBRARY = pathlib.Path(os.environ["SESAME_LIBRARY"]).resolve().parent
+LIBRARY_NAME = "libsesame.so.0"
+OPEN_SHELF = """
+import ctypes, sys
+library = ctypes.CDLL(sys.argv[1], mode=ctypes.RTLD_GLOBAL)  # as a program that links it
+error = ctypes.create_string_buffer(256)
+made = library.ses_manager_new(b"shelf", None, None, error)
+sys.exit(None if made else error.raw[4:].rstrip(bytes(1)).decode())
+"""
 SERVER = "MHD_start_daemon"  # a program with it serves until it is stopped: compiled only
 
 
@@ -22,6 +34,12 @@ def setting_names(source):
     return set(re.findall(r'(?:BOOL|INT|TEXT|CHOICE)\("(\w+)"|\.name = "(\w+)",\s*\.type', text))
 
 
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
 class Guide(unittest.TestCase):
     def programs(self):
         for page in sorted((TOP / "docs/guide").glob("*.md")):
@@ -29,16 +47,68 @@ class Guide(unittest.TestCase):
             self.assertTrue(blocks, page)
             yield from ((page.name, number, text) for number, text in enumerate(blocks, 1))
 
+    def build(self, text, folder):
+        source = pathlib.Path(folder, "program.c")
+        source.write_text(text)
+        built = run("cc", "-std=gnu11", "-Wall", "-Wextra", "-Werror", "-o", f"{folder}/program",
+                    source, f"-I{TOP}/include", f"-L{LIBRARY}", f"-Wl,-rpath,{LIBRARY}", "-lsesame",
+                    "-lmicrohttpd")
+        self.assertEqual(built.returncode, 0, built.stderr)
+
+    def start(self, text):
+        """The program, serving; returns a way to ask it: (status, headers, body)."""
+        folder = self.enterContext(tempfile.TemporaryDirectory())
+        self.build(text, folder)
+        port = free_port()
+        process = subprocess.Popen([f"{folder}/program", str(port)])
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+
+        def ask(method, path, body=None, **fields):
+            deadline = time.monotonic() + 30
+            while True:
+                connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+                try:
+                    connection.request(method, path, body, {
+                        "Content-Type": "application/x-www-form-urlencoded",
+                        **{name.replace("_", "-"): value for name, value in fields.items()}})
+                    with connection.getresponse() as response:
+                        return response.status, response.headers, response.read().decode()
+                except ConnectionRefusedError:
+                    self.assertLess(time.monotonic(), deadline)
+                    time.sleep(0.02)
+                finally:
+                    connection.close()
+        return ask, f"http://127.0.0.1:{port}"
+
+    def test_the_site_of_the_guide_logs_in_and_out(self):
+        text, = (text for _, _, text in self.programs() if "/logout" in text)
+        ask, origin = self.start(text)
+        self.assertIn("action=/login", ask("GET", "/")[2])
+        for body in ("", "user=", "user=%3Cb%3E", "user=" + "x" * 99, "other=ada"):
+            status, headers, _ = ask("POST", "/login", body)
+            self.assertEqual((status, headers["Set-Cookie"]), (400, None), body)
+        self.assertEqual(ask("POST", "/login", "user=ada", Origin="http://evil.test")[0], 403)
+
+        status, headers, _ = ask("POST", "/login", "user=ada", Origin=origin)
+        self.assertEqual((status, headers["Location"]), (303, "/"))
+        first = headers["Set-Cookie"].split(";")[0]
+        self.assertIn("Hello, ada.", ask("GET", "/", Cookie=first)[2])
+
+        second = ask("POST", "/login", "user=ada", Cookie=first)[1]["Set-Cookie"].split(";")[0]
+        self.assertNotEqual(first, second)
+        self.assertNotIn("ada", ask("GET", "/", Cookie=first)[2])
+        self.assertEqual(ask("POST", "/logout", "", Cookie=second, Origin="null")[0], 403)
+        status, headers, _ = ask("POST", "/logout", "", Cookie=second, Origin=origin)
+        self.assertEqual((status, headers["Location"]), (303, "/"))
+        self.assertIn("Max-Age=0", headers["Set-Cookie"])
+        self.assertNotIn("ada", ask("GET", "/", Cookie=second)[2])
+
     def test_each_program_of_the_guide_compiles_and_runs(self):
         with tempfile.TemporaryDirectory() as folder:
             for page, number, text in self.programs():
                 with self.subTest(page=page, number=number):
-                    source = pathlib.Path(folder, "program.c")
-                    source.write_text(text)
-                    built = run("cc", "-std=gnu11", "-Wall", "-Wextra", "-Werror", "-o",
-                                f"{folder}/program", source, f"-I{TOP}/include", f"-L{LIBRARY}",
-                                f"-Wl,-rpath,{LIBRARY}", "-lsesame", "-lmicrohttpd")
-                    self.assertEqual(built.returncode, 0, built.stderr)
+                    self.build(text, folder)
                     if SERVER not in text:
                         ran = run(f"{folder}/program")
                         self.assertEqual(ran.returncode, 0, ran.stderr)
@@ -61,6 +131,14 @@ class Manual(unittest.TestCase):
 
     def test_the_configuration_manual_has_every_key(self):
         self.check_page("docs/man/sesame-config.5.scd")
+
+    def test_every_provider_has_a_page_with_its_settings(self):
+        for folder in sorted(path for path in (TOP / "providers").iterdir() if path.is_dir()):
+            with self.subTest(provider=folder.name):
+                text = (TOP / f"docs/providers/{folder.name}.md").read_text()
+                names = {a or b for a, b in
+                         setting_names(f"providers/{folder.name}/{folder.name}.c")}
+                self.assertEqual([name for name in names if f"`{name}`" not in text], [])
 
     def test_the_manual_pages_are_well_formed(self):
         for page in sorted((TOP / "docs/man").glob("*.scd")):
@@ -107,6 +185,28 @@ class Record(unittest.TestCase):
         source = (TOP / "tests/unit/test_record.c").read_text()
         example = re.search(r"example\[\] =((?:\s+\"[0-9a-f]+\")+);", source)[1]
         self.assertEqual("".join(columns).replace(" ", ""), re.sub(r"[\s\"]", "", example))
+
+
+class Readme(unittest.TestCase):
+    def test_it_names_every_package_that_setup_installs_for_the_library(self):
+        server = re.search(r"^server=\((.*?)\)", (TOP / "script/setup").read_text(), re.M | re.S)[1]
+        named = " ".join(re.findall(r"^    apt-get install (.*?)(?:#|$)",
+                                    (TOP / "README.md").read_text(), re.M)).split()
+        self.assertEqual([name for name in server.split() if name not in named], [])
+
+
+class Contributing(unittest.TestCase):
+    def test_a_module_built_as_described_is_found_beside_the_library(self):
+        page = (TOP / "CONTRIBUTING.md").read_text()
+        lines = re.findall(r"^    ((?:mkdir|cc) .*)$", page, re.M)
+        self.assertEqual(len(lines), 2)
+        with tempfile.TemporaryDirectory() as folder:
+            for line in lines:
+                done = run("sh", "-ec", line.replace("build/server/src", folder), cwd=TOP)
+                self.assertEqual(done.returncode, 0, done.stderr)
+            pathlib.Path(folder, LIBRARY_NAME).symlink_to(LIBRARY / LIBRARY_NAME)
+            done = run(sys.executable, "-c", OPEN_SHELF, f"{folder}/{LIBRARY_NAME}")
+            self.assertEqual(done.returncode, 0, done.stderr)
 
 
 class Links(unittest.TestCase):

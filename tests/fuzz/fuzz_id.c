@@ -77,7 +77,9 @@ static void try_with_check(const uint8_t *data, size_t size)
     struct hmac_key keys[2];
     hmac_key_init(&keys[0], slice_of_text("a secret of 32 bytes, or so long"));
     hmac_key_init(&keys[1], slice_of_text("another one of 32 bytes, as long"));
-    const struct id_format format = { .purpose = ID_OF_SESSION, .realm = { "id", 2 }, .keys = keys, .key_count = 2 };
+    const struct id_format format = {
+        .purpose = ID_OF_SESSION, .realm = { "id", 2 }, .keys = keys, .key_count = 2
+    };
     unsigned char bytes[BYTES_MAX] = { 2 };
     const size_t random = size - 1 < ID_RANDOM_MAX ? size - 1 : ID_RANDOM_MAX;
     const size_t len = 1 + random + ID_CHECK_BYTES;
@@ -109,7 +111,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         .realm = { "id", 2 },
         .random_bytes = 32,
     };
-    const struct id_format other = { .purpose = ID_OF_SESSION, .prefix = { "s-", 2 }, .realm = { "other", 5 } };
+    const struct id_format other = { .purpose = ID_OF_SESSION,
+                                     .prefix = { "s-", 2 },
+                                     .realm = { "other", 5 } };
     struct id id, foreign;
     if (id_parse(&format, text, &id) == SES_OK)
         check_taken(&format, text, &id);

@@ -3,14 +3,6 @@
 
 /* The index by owner, the limit of parallel sessions, and the walks over all sessions. */
 
-static void need(const void *operation)
-{
-    if (!operation)
-        skip();
-}
-
-#define NEED(f, slot) need((const void *)(uintptr_t)(f)->subject->ops->slot)
-
 static struct sighting listed(struct fixture *f, const struct ses_key *user,
                               const struct ses_key *key)
 {
@@ -50,7 +42,6 @@ static int create_owned_until(struct fixture *f, const struct ses_key *key,
 static void list_shows_a_users_sessions_and_no_others(void **state)
 {
     struct fixture *f = *state;
-    NEED(f, list);
     const struct ses_key ann = new_key(), bob = new_key();
     const struct ses_key keys[] = { new_key(), new_key(), new_key() };
     const struct ses_key his = new_key(), nobodys = new_key();
@@ -76,7 +67,6 @@ static int note_bytes(void *arg, const struct ses_key *key, const struct ses_rec
 static void list_shows_the_records_as_they_stand(void **state)
 {
     struct fixture *f = *state;
-    NEED(f, list);
     const struct ses_key user = new_key(), key = new_key();
     assert_ok(create_owned(f, &key, &user, 0));
     assert_ok(save_as(f, &key, version_of(f, &key), "changed", SES_KIND_SESSION));
@@ -93,7 +83,6 @@ static void list_shows_the_records_as_they_stand(void **state)
 static void list_of_an_unknown_user_is_empty(void **state)
 {
     struct fixture *f = *state;
-    NEED(f, list);
     const struct ses_key user = new_key();
     const struct sighting sighting = listed(f, &user, &user);
     assert_int_equal(sighting.seen + sighting.others, 0);
@@ -102,7 +91,6 @@ static void list_of_an_unknown_user_is_empty(void **state)
 static void list_shows_neither_destroyed_nor_expired_sessions(void **state)
 {
     struct fixture *f = *state;
-    NEED(f, list);
     const struct ses_key user = new_key(), destroyed = new_key(), brief = new_key(),
                          alive = new_key();
     const int64_t end = f->now + 2000;
@@ -118,7 +106,6 @@ static void list_shows_neither_destroyed_nor_expired_sessions(void **state)
 static void recreated_key_belongs_to_its_new_user_only(void **state)
 {
     struct fixture *f = *state;
-    NEED(f, list);
     const struct ses_key ann = new_key(), bob = new_key(), key = new_key(), other = new_key();
     assert_ok(create_owned(f, &key, &ann, 0));
     assert_ok(create_owned(f, &other, &ann, 0));
@@ -131,7 +118,6 @@ static void recreated_key_belongs_to_its_new_user_only(void **state)
 static void create_that_fails_leaves_nothing_in_the_list(void **state)
 {
     struct fixture *f = *state;
-    NEED(f, list);
     const struct ses_key ann = new_key(), bob = new_key(), key = new_key(), other = new_key();
     assert_ok(create_owned(f, &key, &ann, 0));
     assert_code(create_owned(f, &key, &bob, 1), SES_ERR_EXISTS);
@@ -145,7 +131,6 @@ static void create_that_fails_leaves_nothing_in_the_list(void **state)
 static void limit_denies_one_session_more_and_changes_nothing(void **state)
 {
     struct fixture *f = *state;
-    NEED(f, list);
     const struct ses_key user = new_key(), first = new_key(), second = new_key(), third = new_key();
     assert_ok(create_owned(f, &first, &user, 2));
     assert_ok(create_owned(f, &second, &user, 2));
@@ -159,7 +144,6 @@ static void limit_denies_one_session_more_and_changes_nothing(void **state)
 static void limit_is_each_users_own_and_zero_is_none(void **state)
 {
     struct fixture *f = *state;
-    NEED(f, list);
     const struct ses_key ann = new_key(), bob = new_key();
     for (int i = 0; i < 20; i++) {
         const struct ses_key key = new_key();
@@ -172,7 +156,6 @@ static void limit_is_each_users_own_and_zero_is_none(void **state)
 static void sessions_that_ended_do_not_count_for_the_limit(void **state)
 {
     struct fixture *f = *state;
-    NEED(f, list);
     const struct ses_key user = new_key();
     for (int round = 0; round < 6; round++) {
         const struct ses_key key = new_key(), denied = new_key();
@@ -190,7 +173,6 @@ static void expired_sessions_do_not_count_for_the_limit(void **state)
 {
     enum { MANY = 40 };
     struct fixture *f = *state;
-    NEED(f, list);
     const struct ses_key user = new_key();
     const int64_t end = f->now + 2000;
     for (int i = 0; i < MANY; i++) {
@@ -208,7 +190,6 @@ static void expired_sessions_do_not_count_for_the_limit(void **state)
 static void gc_takes_expired_sessions_out_of_the_list_too(void **state)
 {
     struct fixture *f = *state;
-    NEED(f, list);
     const struct ses_key user = new_key(), alive = new_key();
     const int64_t end = f->now + 2000;
     struct ses_gc_step step;
@@ -236,7 +217,6 @@ static uint64_t counted(struct fixture *f)
 static void tokens_are_listed_and_iterated_and_not_counted(void **state)
 {
     struct fixture *f = *state;
-    NEED(f, list);
     const bool counts = f->subject->ops->count && !f->subject->shared;
     const struct ses_key user = new_key(), token = new_key(), session = new_key();
     const uint64_t before = counts ? counted(f) : 0;
@@ -267,7 +247,6 @@ static void tokens_are_listed_and_iterated_and_not_counted(void **state)
 static void saved_token_is_listed_until_it_becomes_a_marker(void **state)
 {
     struct fixture *f = *state;
-    NEED(f, list);
     const bool counts = f->subject->ops->count && !f->subject->shared;
     const struct ses_key user = new_key();
     for (enum ses_kind kind = SES_KIND_MOVED; kind <= SES_KIND_DEAD; kind++) {
@@ -293,7 +272,6 @@ static void saved_token_is_listed_until_it_becomes_a_marker(void **state)
 static void limit_counts_tokens_under_their_own_owner(void **state)
 {
     struct fixture *f = *state;
-    NEED(f, list);
     const struct ses_key sessions = new_key(), tokens = new_key();
     struct ses_key keys[6];
     for (int i = 0; i < 6; i++)
@@ -312,7 +290,6 @@ static void limit_counts_tokens_under_their_own_owner(void **state)
 static void expired_tokens_are_neither_shown_nor_counted_for_the_limit(void **state)
 {
     struct fixture *f = *state;
-    NEED(f, list);
     const struct ses_key user = new_key(), brief = new_key(), next = new_key();
     const struct ses_owner owner = { user, 1 };
     const int64_t end = f->now + 2000;
@@ -331,8 +308,6 @@ static void expired_tokens_are_neither_shown_nor_counted_for_the_limit(void **st
 static void count_and_iterate_show_the_sessions_alive(void **state)
 {
     struct fixture *f = *state;
-    NEED(f, count);
-    NEED(f, iterate);
     const struct ses_key alive = new_key(), destroyed = new_key(), brief = new_key();
     const int64_t end = f->now + 2000;
     uint64_t before = 0, now = 0;
@@ -386,8 +361,6 @@ static void many_sessions_are_each_shown_once(void **state)
 {
     enum { MANY = 2000 };
     struct fixture *f = *state;
-    NEED(f, iterate);
-    NEED(f, list);
     const struct ses_key user = new_key();
     struct ses_key last = { { 0 } };
     for (int i = 0; i < MANY; i++) {
@@ -455,8 +428,6 @@ static void walks_may_use_the_store_meanwhile(void **state)
     enum { MANY = 200 };
     struct fixture *f = *state;
     const struct ses_key user = new_key();
-    if (f->subject->shared)
-        skip(); /* would end the sessions of others */
     for (int iterates = 0; iterates < 2; iterates++) {
         struct walk walk = { f, &user, 0 };
         for (int i = 0; i < MANY; i++) {
@@ -500,7 +471,6 @@ static int move_the_other(void *arg, const struct ses_key *key, const struct ses
 static void session_that_gets_a_new_key_is_listed_under_one_of_them(void **state)
 {
     struct fixture *f = *state;
-    NEED(f, list);
     const struct ses_key user = new_key(), keys[] = { new_key(), new_key(), new_key() };
     struct move move = { .f = f, .user = &user, .keys = keys };
     assert_ok(create_owned(f, &keys[0], &user, 0));
@@ -510,26 +480,26 @@ static void session_that_gets_a_new_key_is_listed_under_one_of_them(void **state
 }
 
 const struct CMUnitTest conformance_users[] = {
-    CASE(list_shows_a_users_sessions_and_no_others),
-    CASE(list_shows_the_records_as_they_stand),
-    CASE(list_of_an_unknown_user_is_empty),
-    CASE(list_shows_neither_destroyed_nor_expired_sessions),
-    CASE(recreated_key_belongs_to_its_new_user_only),
-    CASE(create_that_fails_leaves_nothing_in_the_list),
-    CASE(limit_denies_one_session_more_and_changes_nothing),
-    CASE(limit_is_each_users_own_and_zero_is_none),
-    CASE(sessions_that_ended_do_not_count_for_the_limit),
-    CASE(expired_sessions_do_not_count_for_the_limit),
-    CASE(gc_takes_expired_sessions_out_of_the_list_too),
-    CASE(tokens_are_listed_and_iterated_and_not_counted),
-    CASE(saved_token_is_listed_until_it_becomes_a_marker),
-    CASE(limit_counts_tokens_under_their_own_owner),
-    CASE(expired_tokens_are_neither_shown_nor_counted_for_the_limit),
-    CASE(count_and_iterate_show_the_sessions_alive),
+    CASE_FOR(list_shows_a_users_sessions_and_no_others, NEEDS_LIST),
+    CASE_FOR(list_shows_the_records_as_they_stand, NEEDS_LIST),
+    CASE_FOR(list_of_an_unknown_user_is_empty, NEEDS_LIST),
+    CASE_FOR(list_shows_neither_destroyed_nor_expired_sessions, NEEDS_LIST),
+    CASE_FOR(recreated_key_belongs_to_its_new_user_only, NEEDS_LIST),
+    CASE_FOR(create_that_fails_leaves_nothing_in_the_list, NEEDS_LIST),
+    CASE_FOR(limit_denies_one_session_more_and_changes_nothing, NEEDS_LIST),
+    CASE_FOR(limit_is_each_users_own_and_zero_is_none, NEEDS_LIST),
+    CASE_FOR(sessions_that_ended_do_not_count_for_the_limit, NEEDS_LIST),
+    CASE_FOR(expired_sessions_do_not_count_for_the_limit, NEEDS_LIST),
+    CASE_FOR(gc_takes_expired_sessions_out_of_the_list_too, NEEDS_LIST),
+    CASE_FOR(tokens_are_listed_and_iterated_and_not_counted, NEEDS_LIST),
+    CASE_FOR(saved_token_is_listed_until_it_becomes_a_marker, NEEDS_LIST),
+    CASE_FOR(limit_counts_tokens_under_their_own_owner, NEEDS_LIST),
+    CASE_FOR(expired_tokens_are_neither_shown_nor_counted_for_the_limit, NEEDS_LIST),
+    CASE_FOR(count_and_iterate_show_the_sessions_alive, NEEDS_COUNT | NEEDS_ITERATE),
     CASE(markers_are_not_shown),
-    CASE(many_sessions_are_each_shown_once),
+    CASE_FOR(many_sessions_are_each_shown_once, NEEDS_ITERATE | NEEDS_LIST),
     CASE(first_result_that_is_not_zero_ends_a_walk_and_is_returned),
-    CASE(walks_may_use_the_store_meanwhile),
-    CASE(session_that_gets_a_new_key_is_listed_under_one_of_them),
+    CASE_FOR(walks_may_use_the_store_meanwhile, NEEDS_ALONE),
+    CASE_FOR(session_that_gets_a_new_key_is_listed_under_one_of_them, NEEDS_LIST),
     { 0 },
 };

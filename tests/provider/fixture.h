@@ -76,7 +76,22 @@ void run_together(void *(*body)(void *), void *args, size_t arg_size, size_t cou
 
 uint32_t torture_rounds(const struct fixture *f, uint32_t preset);
 
-#define CASE(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
+/* What a test asks of its subject. One without it is not tested for it: cmocka's skip() would say
+ * "not ok". */
+enum {
+    NEEDS_LIST = 1 << 0,
+    NEEDS_COUNT = 1 << 1,
+    NEEDS_ITERATE = 1 << 2,
+    NEEDS_GC = 1 << 3,        /* the store does not expire records by itself */
+    NEEDS_OUR_CLOCK = 1 << 4, /* and by the time that it is told */
+    NEEDS_ALONE = 1 << 5,     /* nobody else's sessions are in it */
+};
+
+#define CASE_FOR(name, needs)                                                                      \
+ {                                                                                                 \
+#  name, name, fixture_setup, fixture_teardown, (void *)(uintptr_t)(needs)                         \
+ }
+#define CASE(name) CASE_FOR(name, 0)
 
 /* The parts of the suite; each array ends with an empty test. */
 extern const struct CMUnitTest conformance_records[];

@@ -324,8 +324,9 @@ static void limits_hold_while_many_write_at_once(void **state)
 /* In which bucket, counted from its home, the entry is. */
 static uint32_t distance_of(const struct table *table, const struct ses_key *key, uint32_t index)
 {
-    for (uint32_t d = 0; d <= table->mask; d++) {
-        const struct bucket *bucket = &table->buckets[(table_hash(key) + d) & table->mask];
+    uint32_t b = table_home(table, key);
+    for (uint32_t d = 0; d < table->size; d++, b = table_after(table, b)) {
+        const struct bucket *bucket = &table->buckets[b];
         for (uint32_t i = 0; i < (bucket->load & 15); i++) {
             if (bucket->slots[i] >> 8 == index)
                 return d;
@@ -338,7 +339,7 @@ static uint32_t distance_of(const struct table *table, const struct ses_key *key
 static uint64_t passes_noted(const struct table *table)
 {
     uint64_t passes = 0;
-    for (uint32_t b = 0; b <= table->mask; b++)
+    for (uint32_t b = 0; b < table->size; b++)
         passes += table->buckets[b].load >> 4;
     return passes;
 }

@@ -358,7 +358,7 @@ static void provider_that_does_not_open_is_closed_and_its_line_is_one_line(void 
     rogue.code = SES_ERR_INVALID;
     assert_ok(store_prepare(&complete, &hooks, &store));
     assert_code(store_open(store, "x"), SES_ERR_INVALID);
-    assert_string_equal(told.line, "rogue_1: bad config text ");
+    assert_string_equal(told.line, "rogue_1: bad?config text?");
     assert_int_equal(told.level, SES_LOG_ERROR);
     store_close(store);
     assert_int_equal(rogue.closed, 1);

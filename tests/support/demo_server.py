@@ -30,14 +30,16 @@ def run_demo(*args, **options):
 class DemoServer:
     """The demo on a free port, from `with` to its end. Ending it cleanly is part of every test."""
 
-    def __init__(self, *args, listen="127.0.0.1:0"):
+    def __init__(self, *args, listen="127.0.0.1:0", environment=None):
+        self.environment = os.environ | (environment or {})
         self.args = ("--listen", listen, *args)
         self.status = None
 
     def __enter__(self):
         self.log = tempfile.TemporaryFile("w+")
         self.process = subprocess.Popen([DEMO, *self.args], stdin=subprocess.DEVNULL,
-                                        stdout=subprocess.PIPE, stderr=self.log)
+                                        stdout=subprocess.PIPE, stderr=self.log,
+                                        env=self.environment)
         try:
             self.ready = self.read_ready_line()
             match = READY.fullmatch(self.ready)
@@ -49,7 +51,8 @@ class DemoServer:
             self.close()
             raise
         self.host, self.port, self.provider = match[1].strip("[]"), int(match[2]), match[3]
-        self.origin = f"http://{match[1]}:{match[2]}"
+        self.authority = f"{match[1]}:{match[2]}"
+        self.origin = f"http://{self.authority}"
         return self
 
     def __exit__(self, kind, *_):
@@ -165,7 +168,7 @@ class Pipeline(contextlib.AbstractContextManager):
         self.file = self.socket.makefile("rb")
         field = f"Cookie: {cookie}\r\n" if cookie else ""
         self.requests = [
-            f"{method} {path} HTTP/1.1\r\nHost: {server.host}\r\n{field}"
+            f"{method} {path} HTTP/1.1\r\nHost: {server.authority}\r\n{field}"
             f"Content-Length: {len(body)}\r\n\r\n{body}".encode()
             for method, path, body in requests]
 

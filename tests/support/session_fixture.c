@@ -23,6 +23,8 @@ static void record_event(void *arg, const struct ses_event *event)
         told->event = *event;
         (void)snprintf(told->peer, sizeof told->peer, "%s", event->peer ? event->peer : "");
         told->event.peer = event->peer ? told->peer : NULL;
+        (void)snprintf(told->user, sizeof told->user, "%s", event->user ? event->user : "");
+        told->event.user = event->user ? told->user : NULL;
     }
     (void)pthread_mutex_unlock(&scene->mutex);
     if (scene->hook)

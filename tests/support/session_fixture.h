@@ -21,8 +21,9 @@ enum { SCENE_EVENTS_MAX = 4096, SCENE_LINES_MAX = 256, COOKIE_TEXT_MAX = 512 };
 #define SCENE_START_MS INT64_C(1893456000000)
 
 struct told {
-    struct ses_event event; /* peer points into the next member */
+    struct ses_event event; /* peer and user point into the next members */
     char peer[64];
+    char user[SES_USER_MAX + 1];
 };
 
 struct scene {

@@ -96,11 +96,14 @@ class Numbers(Api):
 
     def test_a_sum_over_64_bits_is_refused_and_changes_nothing(self):
         self.increment(f"?by={INT_MAX}")
-        self.assert_error(self.ask("POST", "/api/increment/n"), 413)
+        self.assert_error(self.ask("POST", "/api/increment/n"), 409, "64 bits")
         self.assertEqual(self.visitor.session()["data"], {"n": INT_MAX})
 
+    def test_a_step_may_be_percent_encoded(self):
+        self.assertEqual([self.increment("?by=%35"), self.increment("?by=%2D%31")], ["5", "4"])
+
     def test_a_step_that_is_no_whole_number_is_refused(self):
-        for by in ("x", "1.5", "", "%201", "1%20", "+1", str(INT_MAX + 1)):
+        for by in ("x", "1.5", "", "%201", "1%20", "+1", "%2B1", "%", "%zz", "1%00", str(INT_MAX + 1)):
             with self.subTest(by=by):
                 self.assert_error(self.ask("POST", f"/api/increment/n?by={by}"), 400, "by")
 
@@ -166,6 +169,30 @@ class LogIn(Api):
                 self.assert_error(answer, 400)
                 self.assertIsNone(answer.set_cookie)
 
+    def test_a_name_that_is_blank_or_padded_or_too_long_is_refused(self):
+        for name in ("%20", "+++", "%09%0d%0a", "+alice", "alice%20", "x" * 61, "x" * 5000):
+            with self.subTest(name=name):
+                answer = self.ask("POST", f"/api/login?user={name}")
+                self.assert_error(answer, 400, "1 to 60 letters")
+                self.assertIsNone(answer.set_cookie)
+        self.assert_ok(self.ask("POST", "/api/login?user=" + "%c3%a9" * 60))
+        self.assertEqual(self.visitor.session()["user"], "é" * 60)
+
+    def test_the_name_is_changed_by_logging_in_and_out_only(self):
+        for name in (None, "alice"):
+            if name:
+                self.ask("POST", f"/api/login?user={name}")
+            before = self.visitor.cookie
+            for method, path in (("PUT", "session/user"), ("PUT", "session/%75ser"),
+                                 ("DELETE", "session/user"), ("POST", "increment/user"),
+                                 ("POST", "take/user")):
+                with self.subTest(name=name, method=method, path=path):
+                    answer = self.ask(method, f"/api/{path}")
+                    self.assert_error(answer, 403, "POST /api/login")
+                    self.assertIsNone(answer.set_cookie)
+            self.assertEqual(self.visitor.session()["user"], name)
+            self.assertEqual(self.visitor.cookie, before)
+
     def test_regenerate_changes_the_id_only(self):
         self.ask("PUT", "/api/session/a", "1")
         before = self.visitor.cookie
@@ -208,6 +235,14 @@ class Cookie(Api):
             self.assertEqual(answer.headers["Cache-Control"], "no-store")
             self.assertEqual(answer.headers["Vary"], "Cookie")
         self.assertEqual(self.ask("POST", "/api/take/a").headers["Cache-Control"], "no-store")
+
+    def test_what_a_stranger_gets_is_not_for_others_either(self):
+        for method, path in (("GET", "/api/session"), ("POST", "/api/take/a"),
+                             ("POST", "/api/logout"), ("POST", "/api/increment/n?by=x")):
+            with self.subTest(path=path):
+                headers = self.ask(method, path).headers
+                self.assertEqual(headers.get_all("Cache-Control"), ["no-store"])
+                self.assertEqual(headers.get_all("Vary"), ["Cookie"])
 
     def test_an_id_that_we_did_not_give_is_never_adopted(self):
         for made_up in ("id=" + "A" * 44, "id=", "id=x", 'id="quoted"', "id"):
@@ -265,7 +300,7 @@ class Refusals(Api):
         self.assertTrue(self.visitor.session()["new"])
 
     def test_an_address_that_is_none_is_not_found(self):
-        for path in ("/api/", "/api/nothing", "/api/sessions", "/api/session2/a"):
+        for path in ("/api", "/api?a", "/api/", "/api/nothing", "/api/sessions", "/api/session2/a"):
             with self.subTest(path=path):
                 self.assert_error(self.ask("GET", path), 404)
 
@@ -315,12 +350,27 @@ class Refusals(Api):
         self.ask("POST", "/api/login?user=alice")
         for field in ({"Origin": "http://evil.test"}, {"Origin": "null"},
                       {"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-site"},
-                      {"Origin": f"http://{self.server.host}:1"}):
+                      {"Origin": f"http://{self.server.host}:1"},
+                      {"Origin": self.server.origin.replace("http:", "https:")},
+                      {"Origin": self.server.origin.replace("http:", "ftp:")},
+                      {"Origin": self.server.origin.replace("http:", "")},
+                      {"Origin": self.server.origin + "/"}, {"Origin": ""}):
             with self.subTest(field=field):
                 self.assert_error(self.ask("POST", "/api/logout", headers=field), 403)
                 self.assert_error(self.ask("PUT", "/api/session/a", "1", headers=field), 403)
         session = self.visitor.session()
         self.assertEqual((session["user"], session["data"]), ("alice", {}))
+
+    def test_each_of_several_fields_must_tell_of_this_site(self):
+        ours, evil = f"Origin: {self.server.origin}", "Origin: http://evil.test"
+        same, cross = "Sec-Fetch-Site: same-origin", "Sec-Fetch-Site: cross-site"
+        for fields, status in (([ours, ours], 200), ([same, same], 200), ([same, evil], 200),
+                               ([ours, evil], 403), ([evil, ours], 403), ([same, cross], 403),
+                               ([cross, same], 403), ([cross, ours], 403)):
+            with self.subTest(fields=fields), self.server.pipeline(
+                    [("PUT", "/api/session/a", "1")], "\r\n".join(["x=y", *fields])) as pipeline:
+                pipeline.send()
+                self.assertEqual(pipeline.answers()[0].status, status)
 
     def test_our_own_pages_and_plain_programs_can_change_things(self):
         for field in ({}, {"Origin": self.server.origin}, {"Sec-Fetch-Site": "same-origin"},
@@ -342,6 +392,30 @@ class FullStore(Api):
             self.assertEqual(late.ask("GET", "/").status, 200)
         self.assert_ok(self.ask("PUT", "/api/session/b", "2"))
         self.assertEqual(self.visitor.session()["data"], {"a": "1", "b": "2"})
+
+
+class LimitByDefault(Api):
+    """Of the memory provider, when nobody has given one."""
+
+    def fill(self, sessions):
+        """Makes so many; returns the statuses."""
+        with self.server.pipeline([("PUT", "/api/session/a", "1")] * sessions) as pipeline:
+            statuses = set()
+            for start in range(0, sessions, 200): # fewer than fill the socket's buffers
+                requests = pipeline.requests[start:start + 200]
+                pipeline.socket.sendall(b"".join(requests))
+                for _ in requests:
+                    statuses.add(int(pipeline.file.readline().split()[1]))
+                    while (line := pipeline.file.readline()) != b"\r\n":
+                        if line.startswith(b"Content-Length: "):
+                            length = int(line.split()[1])
+                    pipeline.file.read(length)
+            return statuses
+
+    def test_it_keeps_a_hundred_thousand_sessions_and_no_more(self):
+        self.assertEqual(self.fill(100_000), {200})
+        self.assert_error(self.ask("PUT", "/api/session/a", "1"), 503, "full")
+        self.assertEqual(self.server.count(), 100_000)
 
 
 class ShortLife(Api):

@@ -51,6 +51,15 @@ class Merging(Races):
         # Each answer is the value that this very increment has made: none is told twice.
         self.assertEqual(sorted(map(int, told)), list(range(1, each * CONNECTIONS + 1)))
 
+    def test_parallel_increments_stop_at_64_bits_and_say_why(self):
+        for turn in range(100):  # in some of them a commit finds what the reading did not
+            path = f"/api/increment/n{turn}"
+            self.visitor.ask("POST", f"{path}?by={2**63 - 9}")
+            answers = self.race(*[[("POST", path, "")] * 5] * CONNECTIONS)
+            statuses = [answer.status for connection in answers for answer in connection]
+            self.assertEqual((statuses.count(200), statuses.count(409)), (8, 32))
+            self.assertEqual(self.data()[f"n{turn}"], 2**63 - 1)
+
     def test_parallel_writes_of_different_keys_are_all_kept(self):
         rounds = 60
         keys = [[f"k{connection}-{i}" for i in range(rounds)] for connection in range(CONNECTIONS)]

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """The demo as a program: its options, how it starts, and how it ends."""
 import pathlib
+import re
 import signal
 import socket
 import sys
@@ -9,6 +10,8 @@ import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 from demo_server import DemoServer, run_demo
+
+TOP = pathlib.Path(__file__).resolve().parents[2]
 
 
 class Options(unittest.TestCase):
@@ -23,17 +26,38 @@ class Options(unittest.TestCase):
     def test_help_names_every_option(self):
         done = run_demo("--help")
         self.assertEqual((done.returncode, done.stderr), (0, ""))
-        for option in ("--listen", "--provider", "--config", "--threads", "--help"):
+        for option in ("--listen", "--provider", "--config", "--threads", "-h, --help",
+                       "--version"):
             self.assertIn(option, done.stdout)
+        self.assertEqual(run_demo("-h").stdout, done.stdout)
+
+    def test_version_tells_the_librarys(self):
+        version = re.search(r"\bversion: '([\d.]+)'", (TOP / "meson.build").read_text())[1]
+        done = run_demo("--version")
+        self.assertEqual((done.returncode, done.stdout, done.stderr),
+                         (0, f"sesame-demo {version}\n", ""))
+
+    def test_an_option_is_not_abbreviated(self):
+        for option in ("--h", "--vers", "--thread=2", "--prov=memory", "--conf={}", "--l=:"):
+            with self.subTest(option=option):
+                self.assert_refused(option, says=option)
+        self.assert_refused("--threads", "1", "--thread", "2", says="--thread;")
+
+    def test_a_value_may_look_like_an_option(self):
+        self.assert_refused("--provider", "--help", says="provider")
+        self.assert_refused("--threads=--help", says="1 to 256")
 
     def test_an_unknown_option_is_refused(self):
-        self.assert_refused("--colour", says="--colour")
+        for option in ("--colour", "-x", "-xh", "--", "-"):
+            with self.subTest(option=option):
+                self.assert_refused(option, "1", says=option)
 
     def test_an_option_without_its_value_is_refused(self):
         self.assert_refused("--listen", says="--listen")
 
     def test_an_argument_that_is_no_option_is_refused(self):
         self.assert_refused("8080", says="8080")
+        self.assert_refused("8080", "--help", says="8080")
 
     def test_an_address_that_is_none_is_refused(self):
         for listen in ("", "8080", ":8080", "127.0.0.1", "127.0.0.1:", "127.0.0.1:x",
@@ -41,6 +65,12 @@ class Options(unittest.TestCase):
                        "127.0.0.1:80 ", "127.0.0.1:999999999999", "999.0.0.1:1"):
             with self.subTest(listen=listen):
                 self.assert_refused("--listen", listen, says="--listen")
+
+    def test_a_port_that_is_none_is_told_as_the_ports_fault(self):
+        for port in ("", "x", "65536", "-1", "80 ", "99999999999999999999"):
+            with self.subTest(port=port):
+                self.assert_refused("--listen", f"127.0.0.1:{port}",
+                                    says="the port must be a number from 0 to 65535")
 
     def test_an_address_of_another_machine_is_refused(self):
         self.assert_refused("--listen", "192.0.2.1:0", says="192.0.2.1:0")

@@ -160,6 +160,13 @@ class Safety(Site):
         self.log_in()
         self.assertEqual(self.visitor.ask("GET", "/").headers["Cache-Control"], "no-store")
 
+    def test_pages_that_depend_on_the_session_are_not_cached_for_strangers_either(self):
+        for method, path in (("GET", "/"), ("HEAD", "/"), ("POST", "/notes"), ("POST", "/login")):
+            with self.subTest(method=method, path=path):
+                headers = self.visitor.ask(method, path).headers
+                self.assertEqual(headers.get_all("Cache-Control"), ["no-store"])
+                self.assertEqual(headers.get_all("Vary"), ["Cookie"])
+
     def test_style_and_icon_are_served_for_browsers_to_keep(self):
         for path, kind in (("/style.css", "text/css"), ("/seed.svg", "image/svg+xml")):
             answer = self.visitor.ask("GET", path)

@@ -53,7 +53,7 @@ static void every_allocation_is_aligned_and_its_own(void **state)
 static void sizes_around_a_chunk_are_whole(void **state)
 {
     (void)state;
-    static const size_t sizes[] = { 0, 1, 7, 8, 9, 4088, 4095, 4096, 4097, 8192, 100000 };
+    static const size_t sizes[] = { 0, 1, 7, 8, 9, 1008, 1015, 1016, 1017, 4096, 100000 };
     struct arena arena;
     unsigned char none;
     arena_init(&arena, &none, 0);

@@ -408,6 +408,15 @@ static void proxies_are_a_list_or_a_text(void **state)
     assert_refused("{\"trustedProxies\":\"10.0.0.0/8,\"}",
                    "\"trustedProxies\": \"\" is not an address or network such as 192.0.2.7 or "
                    "10.0.0.0/8");
+    assert_refused("{\"trustedProxies\":[\"10.0.0.1/8\"]}",
+                   "\"trustedProxies\": \"10.0.0.1/8\" is an address in a network; the network is "
+                   "10.0.0.0/8, the address 10.0.0.1");
+    assert_refused("{\"trustedProxies\":[\"::1\",\" 2001:db8::7:1/113\"]}",
+                   "\"trustedProxies\": \"2001:db8::7:1/113\" is an address in a network; the "
+                   "network is 2001:db8::7:0/113, the address 2001:db8::7:1");
+    assert_refused("{\"trustedProxies\":[\"10.0.0.0/33\"]}",
+                   "\"trustedProxies\": \"10.0.0.0/33\" is not an address or network such as "
+                   "192.0.2.7 or 10.0.0.0/8");
     assert_refused("{\"trustedProxies\":[\"a\\nb\"]}",
                    "\"trustedProxies\": \"a?b\" is not an address or network such as 192.0.2.7 or "
                    "10.0.0.0/8");

@@ -64,17 +64,27 @@ static void an_unknown_key_is_told_with_the_nearest(void **state)
     assert_refused(
         "{\"gcLifeTimes\":1}",
         "unknown configuration key \"gcLifeTimes\"; the nearest known one is \"gclifetime\"");
-    assert_refused(
-        "{\"httpOnly\":true}",
-        "unknown configuration key \"httpOnly\"; the nearest known one is \"disableHTTPOnly\"");
     assert_refused("{\"idle_timeout\":1}",
                    "unknown configuration key \"idle_timeout\"; the nearest "
                    "known one is \"idleTimeout\"");
     assert_refused("{\"trustedProxy\":[]}",
                    "unknown configuration key \"trustedProxy\"; the nearest "
                    "known one is \"trustedProxies\"");
-    assert_refused("{\"\":1}",
-                   "unknown configuration key \"\"; the nearest known one is \"realm\"");
+}
+
+static void a_key_that_is_like_none_is_told_without_a_guess(void **state)
+{
+    (void)state;
+    static const char *const far[] = { "",         "x",      "rea",  "redis",
+                                       "httpOnly", "maxAge", "port", "sessionTimeoutInSeconds" };
+    char text[64], message[128];
+    for (size_t i = 0; i < sizeof far / sizeof far[0]; i++) {
+        (void)snprintf(text, sizeof text, "{\"%s\":1}", far[i]);
+        (void)snprintf(message, sizeof message,
+                       "unknown configuration key \"%s\"; sesame-config(5) lists the known ones",
+                       far[i]);
+        assert_refused(text, message);
+    }
 }
 
 static void a_key_of_the_provider_is_known_and_may_be_the_nearest(void **state)
@@ -265,7 +275,13 @@ static void limits_do_not_contradict_each_other(void **state)
     const char *absolute = "\"absoluteTimeout\" must be at least \"idleTimeout\"; 0 means no limit";
     const char *touch = "\"touchThreshold\" must be less than \"idleTimeout\"";
     assert_refused("{\"absoluteTimeout\":59,\"idleTimeout\":60}", absolute);
-    assert_refused("{\"absoluteTimeout\":59,\"gclifetime\":60}", absolute);
+    assert_refused("{\"absoluteTimeout\":59,\"maxlifetime\":60}",
+                   "\"absoluteTimeout\" must be at least \"maxLifetime\"; 0 means no limit");
+    assert_refused("{\"absoluteTimeout\":59,\"gclifetime\":60}",
+                   "\"absoluteTimeout\" must be at least \"gclifetime\"; 0 means no limit");
+    assert_refused("{\"absoluteTimeout\":59,\"gclifetime\":60,\"idleTimeout\":60}", absolute);
+    assert_refused("{\"touchThreshold\":60,\"maxLifetime\":60}",
+                   "\"touchThreshold\" must be less than \"maxLifetime\"");
     assert_taken("{\"absoluteTimeout\":60,\"idleTimeout\":60}");
     assert_taken("{\"absoluteTimeout\":0,\"idleTimeout\":60}");
     assert_refused("{\"touchThreshold\":60,\"idleTimeout\":60}", touch);
@@ -290,10 +306,23 @@ static void broken_json_is_told_with_its_place(void **state)
     assert_refused("{\"cookieName\":'a'}", NOT_JSON "invalid token (line 1, column 15)");
     assert_refused("{cookieName:1}", NOT_JSON "string or '}' expected (line 1, column 11)");
     assert_refused("{} {}", NOT_JSON "end of file expected (line 1, column 4)");
-    assert_refused("{\"gclifetime\":99999999999999999999}",
-                   NOT_JSON "too big integer (line 1, column 34)");
     assert_refused("{\"gclifetime\":010}", NOT_JSON "invalid token (line 1, column 15)");
     assert_refused("{\"cookieName\":\"a\nb\"}", NOT_JSON "unexpected newline (line 1, column 16)");
+}
+
+static void a_number_of_more_than_64_bits_is_out_of_range(void **state)
+{
+    (void)state;
+    static const char *const numbers[] = { "99999999999999999999", "-99999999999999999999",
+                                           "9223372036854775808", "1e400" };
+    char text[96], message[96];
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+        (void)snprintf(text, sizeof text, "{\"gclifetime\":%s}", numbers[i]);
+        (void)snprintf(message, sizeof message,
+                       "a number in the configuration is out of range (line 1, column %d)",
+                       14 + (int)strlen(numbers[i]));
+        assert_refused(text, message);
+    }
 }
 
 static void a_nul_or_no_utf8_in_a_text_is_refused(void **state)
@@ -396,8 +425,22 @@ static void what_deserves_a_warning_gets_one_sentence_each(void **state)
     assert_warnings("{\"cookiePartitioned\":true,\"secure\":true,\"cookieSameSite\":4}", NULL,
                     NULL);
     assert_warnings("{\"cookieName\":\"__Host-a\"}", NULL, NULL);
+    assert_warnings("{\"SessionNameInHTTPHeader\":\"X-Session\"}",
+                    "SessionNameInHTTPHeader does nothing without EnableSidInHTTPHeader", NULL);
+    assert_warnings("{\"SessionNameInHTTPHeader\":\"\"}", NULL, NULL);
     assert_warnings("{\"cookieName\":\"__host-a\"}", sibling,
                     NULL); /* old browsers match with case */
+}
+
+static void trusting_everybody_gets_a_warning(void **state)
+{
+    (void)state;
+    const char *warning = "trustedProxies holds a network of all addresses: every client is "
+                          "believed about its own address and TLS";
+    assert_warnings("{\"trustedProxies\":[\"0.0.0.0/0\"]}", warning, NULL);
+    assert_warnings("{\"trustedProxies\":[\"10.0.0.0/8\",\"::/0\"]}", warning, NULL);
+    assert_warnings("{\"trustedProxies\":[\"::ffff:0:0/96\"]}", warning, NULL);
+    assert_warnings("{\"trustedProxies\":[\"10.0.0.0/8\",\"fd00::/8\",\"0.0.0.0\"]}", NULL, NULL);
 }
 
 struct log {
@@ -431,6 +474,44 @@ static void warnings_reach_the_log_in_order(void **state)
     ses_manager_unref(manager);
 }
 
+static void note_any(void *arg, enum ses_log_level level, const char *message)
+{
+    struct log *log = arg;
+    (void)level;
+    (void)snprintf(log->lines[log->count++ % 8], sizeof log->lines[0], "%s", message);
+}
+
+static void what_a_provider_refuses_is_told_once(void **state)
+{
+    (void)state;
+    struct log log = { .count = 0 };
+    const struct ses_manager_options options = { .size = sizeof options,
+                                                 .log = note_any,
+                                                 .log_arg = &log };
+    const char *message = "memory: ProviderConfig must be empty or left out";
+    struct ses_error error;
+    assert_null(ses_manager_new("memory", "{\"providerConfig\":\"x\"}", &options, &error));
+    assert_string_equal(error.message, message);
+    assert_int_equal(log.count, 0);
+
+    /* Whoever asks for no error finds it in the log. */
+    assert_null(ses_manager_new("memory", "{\"providerConfig\":\"x\"}", &options, NULL));
+    assert_int_equal(log.count, 1);
+    assert_string_equal(log.lines[0], message);
+    assert_null(ses_manager_new("memory", "{", &options, NULL));
+    assert_int_equal(log.count, 2);
+}
+
+static void evicting_without_a_limit_is_refused(void **state)
+{
+    (void)state;
+    struct ses_error error;
+    assert_null(ses_manager_new("memory", "{\"whenFull\":\"evict\"}", NULL, &error));
+    assert_int_equal(error.code, SES_ERR_INVALID);
+    assert_string_equal(error.message,
+                        "memory: \"whenFull\" needs \"maxSessions\" or \"maxBytes\" to evict at");
+}
+
 static void an_unknown_provider_is_told_with_the_known(void **state)
 {
     (void)state;
@@ -448,6 +529,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_unknown_key_is_told_with_the_nearest),
+        cmocka_unit_test(a_key_that_is_like_none_is_told_without_a_guess),
         cmocka_unit_test(a_key_of_the_provider_is_known_and_may_be_the_nearest),
         cmocka_unit_test(a_key_is_given_once),
         cmocka_unit_test(what_cannot_stand_in_a_set_cookie_is_refused_at_start),
@@ -461,13 +543,17 @@ int main(void)
         cmocka_unit_test(an_id_prefix_is_of_harmless_characters),
         cmocka_unit_test(limits_do_not_contradict_each_other),
         cmocka_unit_test(broken_json_is_told_with_its_place),
+        cmocka_unit_test(a_number_of_more_than_64_bits_is_out_of_range),
         cmocka_unit_test(a_nul_or_no_utf8_in_a_text_is_refused),
         cmocka_unit_test(what_is_no_object_is_refused),
         cmocka_unit_test(objects_and_arrays_as_values_are_refused),
         cmocka_unit_test(json_that_nests_too_deep_is_refused),
         cmocka_unit_test(an_error_of_syntax_quotes_no_password),
         cmocka_unit_test(what_deserves_a_warning_gets_one_sentence_each),
+        cmocka_unit_test(trusting_everybody_gets_a_warning),
         cmocka_unit_test(warnings_reach_the_log_in_order),
+        cmocka_unit_test(what_a_provider_refuses_is_told_once),
+        cmocka_unit_test(evicting_without_a_limit_is_refused),
         cmocka_unit_test(an_unknown_provider_is_told_with_the_known),
     };
     return cmocka_run_group_tests_name("config_refused", tests, NULL, NULL);

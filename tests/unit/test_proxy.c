@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "core/proxy.h"
 
+#include "base/slice.h"
+
 #include "support/test.h"
 
 #include <stdio.h>
@@ -114,8 +116,10 @@ static void networks_end_at_every_bit(void **state)
     for (unsigned bits = 0; bits <= 32; bits++) {
         char network[32], inside[32], outside[32];
         const uint32_t base = 0xc0a85a5au, flip = bits < 32 ? 1u << (31 - bits) : 0;
+        const uint32_t start = bits > 0 ? base & UINT32_MAX << (32 - bits) : 0;
         const uint32_t in = base ^ flip, out = bits > 0 ? base ^ 1u << (32 - bits) : base;
-        (void)snprintf(network, sizeof network, "192.168.90.90/%u", bits);
+        (void)snprintf(network, sizeof network, "%u.%u.%u.%u/%u", start >> 24, start >> 16 & 255,
+                       start >> 8 & 255, start & 255, bits);
         (void)snprintf(inside, sizeof inside, "%u.%u.%u.%u", in >> 24, in >> 16 & 255,
                        in >> 8 & 255, in & 255);
         (void)snprintf(outside, sizeof outside, "%u.%u.%u.%u", out >> 24, out >> 16 & 255,
@@ -124,6 +128,33 @@ static void networks_end_at_every_bit(void **state)
         if (bits > 0)
             assert_false(trusts(network, outside));
     }
+}
+
+static void an_address_with_the_length_of_its_network_is_bad_and_its_network_is_told(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *entry, *network;
+    } cases[] = {
+        { "10.0.0.1/8", "10.0.0.0/8" },
+        { "255.255.255.255/31", "255.255.255.254/31" },
+        { "0.0.0.1/0", "0.0.0.0/0" },
+        { "::1/0", "::/0" },
+        { "fd00:0:0:1::/8", "fd00::/8" },
+        { "::ffff:10.0.0.1/104", "10.0.0.0/8" },
+        { "ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255/127",
+          "ffff:ffff:ffff:ffff:ffff:ffff:ffff:fffe/127" },
+    };
+    char network[NETWORK_TEXT_MAX];
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        assert_bad(cases[i].entry, cases[i].entry);
+        assert_true(proxy_network_of(slice_of_text(cases[i].entry), network));
+        assert_string_equal(network, cases[i].network);
+        proxy_list_free(list_of(network));
+    }
+    static const char *const others[] = { "10.0.0.0/8", "10.0.0.1", "::1/128", "10.0.0.1/33", "" };
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
+        assert_false(proxy_network_of(slice_of_text(others[i]), network));
 }
 
 static void ipv6_networks_end_at_every_bit(void **state)
@@ -449,6 +480,7 @@ int main(void)
         cmocka_unit_test(single_addresses_are_trusted_exactly),
         cmocka_unit_test(networks_end_at_every_bit),
         cmocka_unit_test(ipv6_networks_end_at_every_bit),
+        cmocka_unit_test(an_address_with_the_length_of_its_network_is_bad_and_its_network_is_told),
         cmocka_unit_test(the_two_families_do_not_mix),
         cmocka_unit_test(a_mapped_address_is_the_ipv4_address),
         cmocka_unit_test(the_longest_entry_fits),

@@ -136,6 +136,53 @@ static void each_member_comes_back_alone(void **state)
     }
 }
 
+static void assert_same_place(struct ses_slice a, struct ses_slice b)
+{
+    assert_true(a.len > 0);
+    assert_int_equal(a.len, b.len);
+    assert_ptr_equal(a.data, b.data);
+}
+
+static void a_header_that_was_copied_is_read_at_its_new_place(void **state)
+{
+    (void)state;
+    struct record_header all = full;
+    all.unknown = SLICE("\x18\x40\x01"); /* 64: 1 */
+    all.unknown_count = 1;
+    CLEANUP(blob_unref) ses_blob *old = assemble(&all, 0, (struct ses_slice){ 0 });
+    CLEANUP(blob_unref) ses_blob *copy = assemble(&all, 0, (struct ses_slice){ 0 });
+    struct record before, moved, decoded;
+    assert_ok(record_open(old, &before));
+    assert_ok(record_open(copy, &decoded));
+    assert_ok(record_open_like(copy, &before, &moved));
+    assert_same_header(&moved.header, &all);
+    assert_same_place(moved.header.user, decoded.header.user);
+    assert_same_place(moved.header.csrf, decoded.header.csrf);
+    assert_same_place(moved.header.handle, decoded.header.handle);
+    assert_same_place(moved.header.peer, decoded.header.peer);
+    assert_same_place(moved.header.user_agent, decoded.header.user_agent);
+    assert_same_place(moved.header.previous, decoded.header.previous);
+    assert_same_place(moved.header.unknown, decoded.header.unknown);
+    assert_same_place(moved.header_bytes, decoded.header_bytes);
+    assert_ptr_equal(moved.pairs.data, decoded.pairs.data);
+    assert_int_equal(moved.count, decoded.count);
+}
+
+static void a_header_unlike_the_expected_one_is_decoded(void **state)
+{
+    (void)state;
+    const struct record_header changed = { .created_ms = 1, .peer = SLICE("::1") };
+    static const struct record nothing = { 0 };
+    CLEANUP(blob_unref) ses_blob *old = assemble(&full, 0, (struct ses_slice){ 0 });
+    CLEANUP(blob_unref) ses_blob *other = assemble(&changed, 0, (struct ses_slice){ 0 });
+    struct record before, read;
+    assert_ok(record_open(old, &before));
+    assert_ok(record_open_like(other, &before, &read));
+    assert_same_header(&read.header, &changed);
+    assert_ok(record_open_like(other, &nothing, &read));
+    assert_same_header(&read.header, &changed);
+}
+
 static void different_headers_and_values_never_encode_alike(void **state)
 {
     (void)state;
@@ -542,6 +589,8 @@ int main(void)
         cmocka_unit_test(every_member_of_the_header_comes_back),
         cmocka_unit_test(the_worked_example_is_what_is_written),
         cmocka_unit_test(each_member_comes_back_alone),
+        cmocka_unit_test(a_header_that_was_copied_is_read_at_its_new_place),
+        cmocka_unit_test(a_header_unlike_the_expected_one_is_decoded),
         cmocka_unit_test(different_headers_and_values_never_encode_alike),
         cmocka_unit_test(members_of_a_later_release_are_kept_as_they_stand),
         cmocka_unit_test(a_header_that_is_not_deterministic_is_corrupt),

@@ -125,6 +125,34 @@ static void the_cookie_goes_also_when_the_store_cannot_be_told(void **state)
     ses_release(session);
 }
 
+static void who_logs_out_while_the_store_cannot_be_read_loses_the_cookie(void **state)
+{
+    struct scene *scene = *state;
+    const struct visitor visitor = scene_visitor(scene, 1);
+    const struct ses_slice field = { visitor.cookie, strlen(visitor.cookie) };
+    struct ses_request request = { .size = sizeof request, .cookies = &field, .cookie_count = 1 };
+    ses_session *session;
+    fake_provider_fail_call(FAKE_LOAD, 1, SES_ERR_UNAVAILABLE, FAKE_BEFORE_ACT);
+    assert_code(scene_try(scene, &request, &session), SES_ERR_UNAVAILABLE);
+
+    request.flags = SES_REQUEST_LOGOUT;
+    fake_provider_fail_call(FAKE_LOAD, 1, SES_ERR_UNAVAILABLE, FAKE_BEFORE_ACT);
+    assert_ok(scene_try(scene, &request, &session));
+    assert_code(ses_set_int(session, "n", 2), SES_ERR_UNAVAILABLE);
+    assert_code(ses_login(session, "ada", SES_LEVEL_FULL, 0), SES_ERR_UNAVAILABLE);
+    assert_code(ses_reload(session), SES_ERR_UNAVAILABLE);
+    assert_code(ses_commit(session, NULL), SES_ERR_UNAVAILABLE);
+    fake_provider_fail_call(FAKE_LOAD, 1, SES_ERR_UNAVAILABLE, FAKE_BEFORE_ACT);
+    assert_code(ses_logout(session, 0), SES_ERR_UNAVAILABLE);
+    const struct ses_headers *headers;
+    assert_ok(ses_commit(session, &headers));
+    assert_non_null(strstr(header_value(headers, "Set-Cookie", 0), "Max-Age=0"));
+    assert_ok(scene_exists(scene, &visitor));
+    assert_ok(ses_logout(session, 0)); /* the store is back */
+    assert_code(scene_exists(scene, &visitor), SES_ERR_NOT_FOUND);
+    ses_release(session);
+}
+
 static void a_cookie_with_an_age_slides_with_the_session(void **state)
 {
     struct scene *scene = scene_with(state, "{\"cookieLifeTime\":3600}");
@@ -278,6 +306,7 @@ int main(void)
         TEST(name_and_secure_follow_the_setting_and_the_connection),
         TEST(a_removal_carries_the_attributes_of_the_cookie),
         TEST(the_cookie_goes_also_when_the_store_cannot_be_told),
+        TEST(who_logs_out_while_the_store_cannot_be_read_loses_the_cookie),
         TEST(a_cookie_with_an_age_slides_with_the_session),
         TEST(without_enable_set_cookie_there_is_none_but_no_store_stays),
         TEST(the_three_forms_of_the_headers_say_the_same),

@@ -190,7 +190,8 @@ static void of_malformed_ids_only_the_first_are_told(void **state)
 
 static ses_session *start_fields(struct scene *scene, const char *const *texts, size_t count)
 {
-    struct ses_slice fields[8];
+    struct ses_slice fields[16];
+    assert_true(count <= 16);
     for (size_t i = 0; i < count; i++)
         fields[i] = slice_of_text(texts[i]);
     struct ses_request request = { .cookies = fields, .cookie_count = count };

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: MIT */
+#include "support/session_fixture.h"
+
+#include <stdio.h>
+
+/* Several cookies of our name in one request: which counts, and what becomes of the others. */
+
+static const char evicting[] =
+    "{\"cookieName\":\"sid\",\"domain\":\"app.example.org\",\"evictDomains\":[\"example.org\"],"
+    "\"evictPaths\":[\"/shop\",\"/shop/cart\"]}";
+
+static const char unknown_id[] = "AQECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8g";
+
+static ses_session *start(struct scene *scene, const char *const *fields, size_t count)
+{
+    struct ses_slice slices[16];
+    assert_true(count <= 16);
+    for (size_t i = 0; i < count; i++)
+        slices[i] = (struct ses_slice){ fields[i], strlen(fields[i]) };
+    struct ses_request request = {
+        .size = sizeof request, .cookies = slices, .cookie_count = count, .peer = "192.0.2.7"
+    };
+    ses_session *session;
+    assert_ok(scene_try(scene, &request, &session));
+    return session;
+}
+
+/* Each Set-Cookie of a response, and that no two are of one name, domain and path (S-75). */
+static size_t evicted(const struct ses_headers *headers)
+{
+    size_t count = 0;
+    assert_int_equal(header_count(headers, "Set-Cookie"), headers->cookie_count);
+    for (size_t i = 0; i < headers->cookie_count; i++) {
+        const struct ses_cookie *a = &headers->cookies[i];
+        count += a->max_age_s == 0;
+        for (size_t j = 0; j < i; j++) {
+            const struct ses_cookie *b = &headers->cookies[j];
+            assert_false(strcmp(a->name, b->name) == 0 && strcmp(a->path, b->path) == 0 &&
+                         strcmp(a->domain, b->domain) == 0);
+        }
+    }
+    return count;
+}
+
+static bool evicts(const struct ses_headers *headers, const char *domain, const char *path)
+{
+    for (size_t i = 0; i < headers->cookie_count; i++) {
+        const struct ses_cookie *cookie = &headers->cookies[i];
+        if (cookie->max_age_s == 0 && strcmp(cookie->domain, domain) == 0 &&
+            strcmp(cookie->path, path) == 0)
+            return true;
+    }
+    return false;
+}
+
+static struct visitor new_visitor(struct scene *scene)
+{
+    struct visitor visitor = { "" };
+    ses_session *session = scene_start(scene, NULL);
+    assert_ok(ses_set_int(session, "n", 1));
+    scene_finish(session, &visitor);
+    return visitor;
+}
+
+static void a_poisoned_cookie_locks_nobody_out_and_is_evicted(void **state)
+{
+    struct scene *scene = scene_with(state, evicting);
+    const struct visitor visitor = new_visitor(scene);
+    char cookie[600];
+    (void)snprintf(cookie, sizeof cookie, "sid=%s; sid=rubbish; %s", unknown_id, visitor.cookie);
+    const char *const fields[] = { cookie };
+    ses_session *session = start(scene, fields, 1);
+    assert_false(session_is_new(session));
+    const struct ses_headers *headers;
+    assert_ok(ses_commit(session, &headers));
+    assert_int_equal(headers->cookie_count, 5); /* 2 domains x 3 paths, but our own */
+    assert_int_equal(evicted(headers), 5);
+    assert_true(evicts(headers, "example.org", "/"));
+    assert_true(evicts(headers, "example.org", "/shop"));
+    assert_true(evicts(headers, "example.org", "/shop/cart"));
+    assert_true(evicts(headers, "app.example.org", "/shop"));
+    assert_true(evicts(headers, "app.example.org", "/shop/cart"));
+    assert_false(evicts(headers, "app.example.org", "/"));
+    assert_string_equal(header_value(headers, "Cache-Control", 0), "no-store");
+    ses_release(session);
+    assert_ok(scene_exists(scene, &visitor));
+}
+
+static void what_stands_behind_ours_is_left_alone(void **state)
+{
+    struct scene *scene = scene_with(state, evicting);
+    const struct visitor visitor = new_visitor(scene);
+    char cookie[600];
+    (void)snprintf(cookie, sizeof cookie, "%s; sid=rubbish", visitor.cookie);
+    const char *const fields[] = { cookie };
+    ses_session *session = start(scene, fields, 1);
+    assert_null(scene_commit(session, NULL));
+    ses_release(session);
+}
+
+static void one_unknown_id_evicts_nothing_until_a_cookie_is_set(void **state)
+{
+    struct scene *scene = scene_with(state, evicting);
+    char cookie[200];
+    (void)snprintf(cookie, sizeof cookie, "sid=%s", unknown_id);
+    const char *const fields[] = { cookie };
+    ses_session *session = start(scene, fields, 1);
+    const struct ses_headers *headers;
+    assert_ok(ses_commit(session, &headers));
+    assert_int_equal(headers->count, 0);
+    ses_release(session);
+
+    session = start(scene, fields, 1); /* it would come before ours, for ever */
+    assert_ok(ses_set_int(session, "n", 1));
+    assert_ok(ses_commit(session, &headers));
+    assert_int_equal(headers->cookie_count, 6);
+    assert_int_equal(evicted(headers), 5);
+    ses_release(session);
+}
+
+static void a_flood_of_cookies_is_bounded_and_evicted(void **state)
+{
+    enum { SENT = 9, TRIED = 8 };
+    struct scene *scene = scene_with(state, evicting);
+    const struct visitor visitor = new_visitor(scene);
+    char ids[SENT][80];
+    const char *fields[SENT + 1];
+    for (size_t i = 0; i < SENT; i++) {
+        (void)snprintf(ids[i], sizeof ids[i], "sid=%s", unknown_id);
+        ids[i][10] = (char)('A' + i);
+        fields[i] = ids[i];
+    }
+    fields[SENT] = visitor.cookie;
+    scene_forget(scene);
+    ses_session *session = start(scene, fields, SENT + 1);
+    assert_true(session_is_new(session));
+    assert_int_equal(fake_calls(FAKE_LOAD), TRIED);
+    assert_int_equal(scene_rejected(scene, SES_REASON_TOO_MANY), 1);
+    const struct ses_headers *headers;
+    assert_ok(ses_commit(session, &headers));
+    assert_int_equal(evicted(headers), 5); /* next time ours is among those that are tried */
+    ses_release(session);
+}
+
+static void nothing_is_evicted_that_was_not_configured(void **state)
+{
+    struct scene *scene = *state;
+    const struct visitor visitor = new_visitor(scene);
+    char cookie[600];
+    (void)snprintf(cookie, sizeof cookie, "id=rubbish; %s", visitor.cookie);
+    const char *const fields[] = { cookie };
+    ses_session *session = start(scene, fields, 1);
+    assert_false(session_is_new(session));
+    assert_null(scene_commit(session, NULL));
+    ses_release(session);
+}
+
+static void a_name_that_can_be_planted_is_said_at_start(void **state)
+{
+    static const char warning[] = "has no __Host- prefix: a sibling domain can plant one";
+    struct scene *scene = scene_with(state, evicting);
+    bool said = false;
+    for (size_t i = 0; i < scene->line_count; i++)
+        said |= strstr(scene->lines[i], warning) != NULL;
+    assert_true(said);
+    scene = scene_with(state, NULL);
+    for (size_t i = 0; i < scene->line_count; i++)
+        assert_null(strstr(scene->lines[i], warning));
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, scene_set_up, scene_tear_down)
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        CASE(a_poisoned_cookie_locks_nobody_out_and_is_evicted),
+        CASE(what_stands_behind_ours_is_left_alone),
+        CASE(one_unknown_id_evicts_nothing_until_a_cookie_is_set),
+        CASE(a_flood_of_cookies_is_bounded_and_evicted),
+        CASE(nothing_is_evicted_that_was_not_configured),
+        CASE(a_name_that_can_be_planted_is_said_at_start),
+    };
+    return cmocka_run_group_tests_name("evict", tests, NULL, NULL);
+}
