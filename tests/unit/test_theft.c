@@ -313,7 +313,7 @@ static void take_regenerate_and_destroy_follow_the_renewal(void **state)
 
     pass(scene, INTERVAL_S * 1000);
     leaving = scene_visit(scene, &visitor);
-    (void)ses_set_int(leaving, "x", 1);
+    assert_ok(ses_set_int(leaving, "x", 1));
     struct visitor last = visitor;
     assert_true(add(scene, &last));
     assert_ok(ses_logout(leaving, 0));

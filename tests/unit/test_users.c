@@ -479,6 +479,29 @@ static void whoever_logs_in_again_makes_no_room_for_itself(void **state)
     assert_true(guest_is(scene, &second, "alice"));
 }
 
+/* The limit was lowered: the oldest logs in again, and another one goes for it. */
+static void whoever_logs_in_again_over_the_limit_keeps_its_data(void **state)
+{
+    struct scene *scene =
+        scene_with(state, "{\"maxSessionsPerUser\":3,\"whenUserFull\":\"endOldest\"}");
+    struct guest guests[3];
+    for (int i = 0; i < 3; i++) {
+        assert_ok(try_login(scene, "alice", &guests[i]));
+        pass_s(scene, 10);
+    }
+    scene->manager->config.max_user_sessions = 2;
+    ses_session *session = guest_visit(scene, &guests[0]);
+    int64_t n = 0;
+    assert_ok(ses_set_int(session, "n", 7));
+    assert_ok(ses_login(session, "alice", SES_LEVEL_FULL, SES_LOGIN_KEEP_DATA));
+    assert_ok(ses_get_int(session, "n", &n));
+    assert_int_equal(n, 7);
+    guest_finish(session, &guests[0]);
+    assert_true(guest_is(scene, &guests[0], "alice"));
+    assert_true(guest_is(scene, &guests[1], NULL));
+    assert_int_equal(listed_count(scene, "alice"), 2);
+}
+
 /* 32 browsers of one user are remembered. */
 static void the_browser_that_was_remembered_first_is_forgotten_for_another(void **state)
 {
@@ -560,6 +583,7 @@ int main(void)
         TEST(an_expired_session_does_not_count),
         TEST(the_oldest_or_the_least_recent_makes_room),
         TEST(whoever_logs_in_again_makes_no_room_for_itself),
+        TEST(whoever_logs_in_again_over_the_limit_keeps_its_data),
         TEST(the_browser_that_was_remembered_first_is_forgotten_for_another),
         TEST(without_an_index_by_user_the_keys_are_refused_and_the_calls_unsupported),
     };
