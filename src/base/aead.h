@@ -3,13 +3,14 @@
 #define SES_BASE_AEAD_H
 
 /*
- * Authenticated encryption: AES-256-GCM with a random nonce, which goes first. Good for a few
- * billion messages under one key (NIST SP 800-38D 8.3).
+ * Authenticated encryption: XAES-256-GCM (C2SP), which is AES-256-GCM under a key that is derived
+ * for each message from half of its nonce. The nonce is of 192 random bits, so one key is good for
+ * more messages than anybody sends. It goes first, the tag last.
  */
 
 #include <sesame/common.h>
 
-enum { AEAD_KEY_BYTES = 32, AEAD_NONCE_BYTES = 12, AEAD_TAG_BYTES = 16 };
+enum { AEAD_KEY_BYTES = 32, AEAD_NONCE_BYTES = 24, AEAD_TAG_BYTES = 16 };
 enum { AEAD_OVERHEAD = AEAD_NONCE_BYTES + AEAD_TAG_BYTES };
 
 /* Writes plain.len + AEAD_OVERHEAD bytes. SES_OK, SES_ERR_NO_RANDOMNESS, SES_ERR_NO_MEMORY. */

@@ -7,19 +7,31 @@
 
 static const unsigned char key[AEAD_KEY_BYTES] = { 1, 2, 3 };
 
-/* Test case 14 of the GCM specification (McGrew, Viega): key, nonce and plain text are zero. */
-static void a_published_message_opens(void **state)
+/* The test vectors of the specification (C2SP, XAES-256-GCM). */
+static void the_published_messages_open(void **state)
 {
     (void)state;
-    static const unsigned char zeros[AEAD_KEY_BYTES] = { 0 };
-    unsigned char sealed[AEAD_OVERHEAD + 16] = { 0 }, plain[16];
-    memcpy(sealed + AEAD_NONCE_BYTES,
-           "\xce\xa7\x40\x3d\x4d\x60\x6b\x6e\x07\x4e\xc5\xd3\xba\xf3\x9d\x18"
-           "\xd0\xd1\xc8\xa7\x99\x99\x6b\xf0\x26\x5b\x98\xb5\xd4\x8a\xb9\x19",
-           32);
-    const struct ses_slice none = { "", 0 };
-    assert_ok(aead_open(zeros, none, (struct ses_slice){ sealed, sizeof sealed }, plain));
-    assert_memory_equal(plain, zeros, sizeof plain);
+    static const struct {
+        unsigned char key;
+        const char *context;
+        const char *sealed;
+    } vectors[] = {
+        { 1, "",
+          "\xce\x54\x6e\xf6\x3c\x9c\xc6\x07\x65\x92\x36\x09\xb3\x3a"
+          "\x9a\x19\x74\xe9\x6e\x52\xda\xf2\xfc\xf7\x07\x5e\x22\x71" },
+        { 3, "c2sp.org/XAES-256-GCM",
+          "\x98\x6e\xc1\x83\x25\x93\xdf\x54\x43\xa1\x79\x43\x7f\xd0"
+          "\x83\xbf\x3f\xdb\x41\xab\xd7\x40\xa2\x1f\x71\xeb\x76\x9d" },
+    };
+    for (size_t i = 0; i < 2; i++) {
+        unsigned char secret[AEAD_KEY_BYTES], sealed[AEAD_OVERHEAD + 12], plain[12];
+        const struct ses_slice context = { vectors[i].context, strlen(vectors[i].context) };
+        memset(secret, vectors[i].key, sizeof secret);
+        memcpy(sealed, "ABCDEFGHIJKLMNOPQRSTUVWX", AEAD_NONCE_BYTES);
+        memcpy(sealed + AEAD_NONCE_BYTES, vectors[i].sealed, 28);
+        assert_ok(aead_open(secret, context, (struct ses_slice){ sealed, sizeof sealed }, plain));
+        assert_memory_equal(plain, "XAES-256-GCM", 12);
+    }
 }
 
 static void what_was_sealed_opens_at_every_length(void **state)
@@ -71,7 +83,7 @@ static void nothing_else_opens(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_published_message_opens),
+        cmocka_unit_test(the_published_messages_open),
         cmocka_unit_test(what_was_sealed_opens_at_every_length),
         cmocka_unit_test(the_same_text_is_sealed_differently_each_time),
         cmocka_unit_test(nothing_else_opens),
