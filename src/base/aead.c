@@ -79,9 +79,9 @@ int aead_seal(const unsigned char key[AEAD_KEY_BYTES], struct ses_slice context,
     if (r < 0)
         return r;
     CLEANUP(EVP_CIPHER_CTX_free) EVP_CIPHER_CTX *c = EVP_CIPHER_CTX_new();
-    const bool done = c && derive(c, key, out, derived) &&
-                      encrypt(c, out + GCM_NONCE_BYTES, context, plain, derived,
-                              out + AEAD_NONCE_BYTES);
+    const bool done =
+        c && derive(c, key, out, derived) &&
+        encrypt(c, out + GCM_NONCE_BYTES, context, plain, derived, out + AEAD_NONCE_BYTES);
     OPENSSL_cleanse(derived, sizeof derived);
     return done ? SES_OK : SES_ERR_NO_MEMORY;
 }

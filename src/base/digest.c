@@ -10,7 +10,10 @@
 
 #include "base/digest.h"
 
+#include <sesame/error.h>
+
 #include <openssl/crypto.h>
+#include <openssl/evp.h>
 #include <openssl/sha.h>
 #include <string.h>
 
@@ -80,4 +83,14 @@ void hmac_sha256(const struct hmac_key *key, const struct ses_slice *parts, size
 bool digest_equal(const void *a, const void *b, size_t len)
 {
     return CRYPTO_memcmp(a, b, len) == 0;
+}
+
+/* ---- passphrases ---- */
+
+int scrypt_key(struct ses_slice passphrase, struct ses_slice salt, unsigned char out[SHA256_BYTES])
+{
+    enum { COST = 1 << 15, BLOCKS = 8, LANES = 1, MEMORY_MAX = 64 * 1024 * 1024 };
+    const int done = EVP_PBE_scrypt(passphrase.data, passphrase.len, salt.data, salt.len, COST,
+                                    BLOCKS, LANES, MEMORY_MAX, out, SHA256_BYTES);
+    return done == 1 ? SES_OK : SES_ERR_NO_MEMORY;
 }

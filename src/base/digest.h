@@ -9,6 +9,10 @@
  */
 enum { SHA256_BYTES = 32, SHA256_STATE_BYTES = 112 };
 
+/* A key from a passphrase, at a cost: scrypt with N = 32768, r = 8, p = 1, which takes 32 MiB for a
+ * tenth of a second. SES_OK, SES_ERR_NO_MEMORY. */
+int scrypt_key(struct ses_slice passphrase, struct ses_slice salt, unsigned char out[SHA256_BYTES]);
+
 /* SHA-256 of the parts, one after the other. */
 void sha256(const struct ses_slice *parts, size_t count, unsigned char out[SHA256_BYTES]);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "core/session.h"
+#include "core/carrier.h"
 
 #include "base/random.h"
 #include "base/slice.h"
@@ -46,13 +46,11 @@ int session_insert(ses_session *session, const struct id *id, const struct snaps
                    uint32_t limit)
 {
     ses_manager *manager = session->manager;
-    const struct ses_record record = snapshot_record(snapshot);
     const struct ses_slice user = snapshot->record.header.user;
     struct ses_owner owner = { .limit = limit };
     if (user.len > 0)
         owner.user = id_user_key(&manager->ids, user);
-    int r = store_create(manager->store, &id->key, manager_now_ms(manager),
-                         user.len > 0 ? &owner : NULL, &record);
+    int r = carrier_create(session, id, user.len > 0 ? &owner : NULL, snapshot);
     return session_confirm(session, &id->key, snapshot->version, r);
 }
 
@@ -111,7 +109,7 @@ static int touch(ses_session *session, int64_t now_ms)
         due == now->expires_ms)
         return SES_OK;
 
-    int r = store_touch(manager->store, &session->id.key, now_ms, now->version, due);
+    int r = carrier_touch(session, now_ms, due);
     if (r < 0)
         return r == SES_ERR_NOT_FOUND || r == SES_ERR_CONFLICT ? SES_OK : r;
     now->expires_ms = due;

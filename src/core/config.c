@@ -18,6 +18,7 @@ enum {
     DEFAULT_RENEWAL_S = 60 * 60,
     DEFAULT_GRACE_S = 10,
     DEFAULT_SCAN_LIMIT = 60,
+    DEFAULT_CHUNKS = 2,
     TOUCH_DEFAULT_MAX_S = 60,
     DEFAULT_VALUE_BYTES = 64 * 1024,
     DEFAULT_RECORD_BYTES = 256 * 1024,
@@ -115,6 +116,11 @@ static const struct ses_setting settings[] = {
     INT("rememberLifetime", remember_s, 0, COOKIE_AGE_MAX_S, 0),
     TEXT("rememberCookieName", remember_name, COOKIE_NAME_MAX),
     TEXT("backgroundHeader", background_header, COOKIE_NAME_MAX),
+    /* sealed sessions */
+    LIST("sealKeys", seal_keys),
+    TEXT("sealKeyFile", seal_key_file, TEXT_MAX),
+    TEXT("sealPassphrase", seal_passphrase, TEXT_MAX),
+    INT("sealChunks", seal_chunks, 1, 8, DEFAULT_CHUNKS),
     /* attacks */
     LIST("evictDomains", evict_domain_text),
     LIST("evictPaths", evict_path_text),

@@ -51,6 +51,9 @@ struct config {
     const char *trusted_proxies;
     const char *background_header;
     const char *remember_name;
+    const char *seal_keys;
+    const char *seal_key_file;
+    const char *seal_passphrase;
     const char *evict_domain_text;
     const char *evict_path_text;
     const char *id_key_text; /* wiped once it was read */
@@ -62,6 +65,7 @@ struct config {
     int64_t grace_s;
     int64_t remember_s;        /* 0: nobody is remembered */
     int64_t max_user_sessions; /* 0: no limit */
+    int64_t seal_chunks;
     int64_t bind_prefix_4;
     int64_t bind_prefix_6;
     int64_t scan_limit;        /* 0: nobody is watched */

@@ -42,13 +42,18 @@ static int read_id_keys(struct config *c, struct ses_error *error)
     return SES_OK;
 }
 
+static void wipe(const char **text)
+{
+    if (*text)
+        explicit_bzero((char *)*text, strlen(*text));
+    *text = NULL;
+}
+
 /* The text is the JSON object's, which is ours alone. What jansson had in its own buffers while it
  * read is beyond us, and so is the caller's text. */
 static void wipe_secrets(struct config *c)
 {
-    if (c->id_key_text)
-        explicit_bzero((char *)c->id_key_text, strlen(c->id_key_text));
-    c->id_key_text = NULL;
+    wipe(&c->id_key_text);
 }
 
 /* ---- what is to be evicted ---- */
@@ -144,6 +149,12 @@ int config_read_lists(struct config *config, struct ses_error *error)
     for (size_t i = 0; r == SES_OK && i < sizeof settings / sizeof settings[0]; i++)
         r = read_list(config, &settings[i], error);
     return r;
+}
+
+void config_wipe_sealing(struct config *config)
+{
+    wipe(&config->seal_keys);
+    wipe(&config->seal_passphrase);
 }
 
 void config_free_lists(struct config *config)

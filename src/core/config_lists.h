@@ -11,4 +11,7 @@ int config_read_lists(struct config *config, struct ses_error *error);
 /* Frees them, and wipes the secrets. Accepts what was read in part. */
 void config_free_lists(struct config *config);
 
+/* The keys have been taken: they are not to be found in memory twice. */
+void config_wipe_sealing(struct config *config);
+
 #endif

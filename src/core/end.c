@@ -151,6 +151,8 @@ int ses_destroy(ses_session *session)
 int ses_destroy_id(ses_manager *manager, const char *id)
 {
     struct id parsed;
+    if (manager->sealer)
+        return SES_ERR_UNSUPPORTED; /* by its handle: ses_end() */
     int r = id ? id_parse(&manager->ids, slice_of_text(id), &parsed) : SES_ERR_INVALID;
     if (r == SES_OK)
         r = end_key(manager, &parsed.key, SES_REASON_ENDED, NULL);

@@ -233,18 +233,9 @@ static int expire(ses_manager *manager, const char *peer, struct found *found)
     return lookup_reject(manager, &found->id->key, peer, SES_REASON_EXPIRED);
 }
 
-int lookup(ses_manager *manager, const struct id_format *format, const char *peer,
-           struct found *found)
+int lookup_judge(ses_manager *manager, const char *peer, struct found *found)
 {
     const int64_t now_ms = manager_now_ms(manager);
-    int r = find(manager, format, peer, now_ms, found);
-    if (r == SES_ERR_CORRUPT)
-        found->reason = SES_REASON_CORRUPT;
-    if (r == SES_ERR_NOT_FOUND || r == SES_ERR_CORRUPT || r == SES_ERR_GONE)
-        return lookup_reject(manager, &found->id->key, peer, found->reason);
-    if (r < 0)
-        return r;
-
     /* Left to gc when it is idle: another machine's clock may see it alive. */
     if (now_ms >= limits_absolute_end(manager, &found->snapshot->record.header))
         /* Should this fail, the next load says the same. */
@@ -252,4 +243,15 @@ int lookup(ses_manager *manager, const struct id_format *format, const char *pee
     else if (now_ms < found->snapshot->expires_ms)
         return SES_OK;
     return expire(manager, peer, found);
+}
+
+int lookup(ses_manager *manager, const struct id_format *format, const char *peer,
+           struct found *found)
+{
+    int r = find(manager, format, peer, manager_now_ms(manager), found);
+    if (r == SES_ERR_CORRUPT)
+        found->reason = SES_REASON_CORRUPT;
+    if (r == SES_ERR_NOT_FOUND || r == SES_ERR_CORRUPT || r == SES_ERR_GONE)
+        return lookup_reject(manager, &found->id->key, peer, found->reason);
+    return r < 0 ? r : lookup_judge(manager, peer, found);
 }

@@ -56,6 +56,9 @@ int lookup_record(ses_manager *manager, const struct ses_key *key, int64_t now_m
 int lookup(ses_manager *manager, const struct id_format *format, const char *peer,
            struct found *found);
 
+/* The second half of it: is what was found within its limits? */
+int lookup_judge(ses_manager *manager, const char *peer, struct found *found);
+
 /* Tells that an id was refused. @return SES_ERR_NOT_FOUND. @p key may be NULL. */
 int lookup_reject(ses_manager *manager, const struct ses_key *key, const char *peer,
                   enum ses_reason reason);

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "core/manager.h"
 
+#include "core/config_lists.h"
+#include "core/config_sealed.h"
 #include "core/module.h"
 #include "core/preset.h"
 #include "core/registry.h"
 #include "core/scan.h"
+#include "core/seal.h"
 
 #include "base/abi.h"
 #include "base/clock.h"
@@ -112,6 +115,23 @@ static void on_store_log(void *arg, enum ses_log_level level, const char *messag
         manager->events.log(manager->events.log_arg, level, message);
 }
 
+/* A sealed session's id changes only with a log-in: each commit makes another token anyway. */
+static int open_sealer(ses_manager *manager, bool sealed, struct ses_error *error)
+{
+    struct config *c = &manager->config;
+    if (sealed) {
+        c->renewal_s = 0;
+        const int r = sealer_new(c, &manager->sealer, error);
+        config_wipe_sealing(c);
+        return r;
+    }
+    if (c->seal_keys || c->seal_key_file || c->seal_passphrase)
+        return error_set(error, SES_ERR_INVALID,
+                         "a sealing key needs the provider \"cookie\", or \"cookie+NAME\" for a "
+                         "ledger in another");
+    return SES_OK;
+}
+
 static int open_store(ses_manager *manager, const struct ses_provider_ops *ops, const char *json,
                       struct ses_error *error)
 {
@@ -136,6 +156,18 @@ static int make_tables(ses_manager *manager)
     return manager->tags && manager->scans ? SES_OK : SES_ERR_NO_MEMORY;
 }
 
+/* "cookie", or "cookie+NAME": sealed sessions, with a ledger in that store. @return what names the
+ * store. */
+static const char *store_name(ses_manager *manager, const char *provider, bool *ret_sealed)
+{
+    static const char sealed[] = "cookie";
+    const size_t len = sizeof sealed - 1;
+    *ret_sealed =
+        strncmp(provider, sealed, len) == 0 && (provider[len] == '\0' || provider[len] == '+');
+    manager->has_ledger = *ret_sealed && provider[len] == '+';
+    return manager->has_ledger ? provider + len + 1 : provider;
+}
+
 /* Which settings only a provider can keep that has an index by user. */
 static int check_provider(const ses_manager *manager, struct ses_error *error)
 {
@@ -153,11 +185,18 @@ static int manager_open(ses_manager *manager, const char *provider, const char *
                         const struct ses_manager_options *options, struct ses_error *error)
 {
     const struct ses_provider_ops *ops;
+    CLEANUP(free) char *lifted = NULL;
+    bool sealed;
+    const char *name = store_name(manager, provider ? provider : "", &sealed);
     int r = take_options(manager, options);
     if (r == SES_OK)
-        r = find_provider(provider ? provider : "", &ops, error);
+        r = find_provider(name, &ops, error);
+    if (r == SES_OK && sealed && !manager->has_ledger)
+        r = config_lift_sealed(json, &lifted, error);
     if (r == SES_OK)
-        r = open_store(manager, ops, json, error);
+        r = open_store(manager, ops, lifted ? lifted : json, error);
+    if (r == SES_OK)
+        r = open_sealer(manager, sealed, error);
     if (r == SES_OK)
         r = check_provider(manager, error);
     if (r == SES_OK)
@@ -209,6 +248,7 @@ void ses_manager_unref(ses_manager *manager)
         store_close(manager->store);
     tags_free(manager->tags);
     scans_free(manager->scans);
+    sealer_free(manager->sealer);
     config_free(&manager->config);
     free(manager);
 }

@@ -21,8 +21,10 @@ struct ses_manager {
     ses_clock_fn *clock;
     void *clock_arg;
     struct store *store;
-    struct tags *tags;   /* versions of records */
-    struct scans *scans; /* who sends made-up ids */
+    struct tags *tags;     /* versions of records */
+    struct scans *scans;   /* who sends made-up ids */
+    struct sealer *sealer; /* NULL: sessions are in the store */
+    bool has_ledger;       /* of sealed ones: the store has their headers */
     struct collector *collector;
     struct ses_error *opening; /* where a provider's first lines go; NULL once it is open */
     struct events events;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "core/registry.h"
 
+#include "core/carrier.h"
 #include "core/store.h"
 
 #include "base/buffer.h"
@@ -21,6 +22,7 @@ static _Atomic(const struct ses_provider_ops *) registered[REGISTRY_MAX] = {
 #define X(name) &ses_provider_##name,
 #include "builtin-providers.h"
 #undef X
+    &ses_provider_cookie,
 };
 
 /* NULL from the first free slot on. */

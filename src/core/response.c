@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "core/session.h"
+#include "core/carrier.h"
 
 #include "core/cookie.h"
 
@@ -10,6 +10,7 @@
 enum {
     PLAIN_MAX = 4,
     COOKIES_MAX = 2,
+    PARTS_MAX = 9, /* of a token */
     EVICTED_MAX = (CONFIG_LIST_MAX + 1) * (CONFIG_LIST_MAX + 1),
 };
 
@@ -59,15 +60,79 @@ static int add_cookie(ses_session *session, const struct response *response,
     return SES_OK;
 }
 
-static int add_id_cookie(ses_session *session, const struct response *response, int64_t now_ms)
+static int64_t age_of_cookie(const ses_session *session)
 {
     const int64_t age_s = session->manager->config.cookie_lifetime_s;
+    return age_s > 0 ? age_s : -1;
+}
+
+static int add_id_cookie(ses_session *session, const struct response *response, int64_t now_ms)
+{
     struct ses_cookie cookie = describe_cookie(session, session->face->name);
     if (session->cookie == COOKIE_SET) {
         cookie.value = session->id.text;
-        cookie.max_age_s = age_s > 0 ? age_s : -1;
+        cookie.max_age_s = age_of_cookie(session);
     }
     return add_cookie(session, response, &cookie, now_ms);
+}
+
+/* ---- a token, in as many cookies as it needs ---- */
+
+static const char *part_value(ses_session *session, struct ses_slice rest, unsigned part,
+                              unsigned parts)
+{
+    CLEANUP(buffer_free) struct buffer out = { 0 };
+    if (part == 0 && parts > 1) {
+        buffer_byte(&out, (unsigned char)('0' + parts));
+        buffer_byte(&out, '.');
+    }
+    buffer_append(&out, rest.data, rest.len);
+    return out.failed ? NULL : arena_text(&session->arena, buffer_slice(&out));
+}
+
+/* Part by part; those that came along and are not needed any more are removed. */
+static int add_part(ses_session *session, const struct response *response, struct ses_slice value,
+                    unsigned part, unsigned parts, int64_t now_ms)
+{
+    const char *name = carrier_part_name(session, part);
+    if (!name)
+        return SES_ERR_NO_MEMORY;
+    struct ses_cookie cookie = describe_cookie(session, name);
+    if (part < parts) {
+        cookie.value = part_value(session, value, part, parts);
+        cookie.max_age_s = age_of_cookie(session);
+    }
+    return cookie.value ? add_cookie(session, response, &cookie, now_ms) : SES_ERR_NO_MEMORY;
+}
+
+static int add_parts(ses_session *session, const struct response *response, struct ses_slice token,
+                     int64_t now_ms)
+{
+    const size_t room = carrier_token_max(session) / (size_t)session->manager->config.seal_chunks;
+    const unsigned parts = (unsigned)((token.len + room - 1) / room);
+    const char *at = token.data;
+    size_t left = token.len;
+    int r = SES_OK;
+    for (unsigned part = 0;
+         r == SES_OK && part < (parts > session->chunks ? parts : session->chunks); part++) {
+        const size_t len = left < room ? left : room;
+        r = add_part(session, response, (struct ses_slice){ at, len }, part, parts, now_ms);
+        at += len;
+        left -= len;
+    }
+    return r;
+}
+
+static int add_token_cookies(ses_session *session, const struct response *response, int64_t now_ms)
+{
+    struct ses_slice token = { "", 0 };
+    if (session->cookie == COOKIE_SET) {
+        int r = carrier_seal(session);
+        if (r < 0)
+            return r;
+        token = slice_of_text(session->token);
+    }
+    return add_parts(session, response, token, now_ms);
 }
 
 /* An id that came in the header goes back there; a new visitor gets it by every way that is on. */
@@ -76,8 +141,10 @@ static int add_id(ses_session *session, const struct response *response, int64_t
     const struct config *config = &session->manager->config;
     if (session->cookie == COOKIE_LEAVE)
         return SES_OK;
+    if (is_sealed(session) && !session->by_header)
+        return add_token_cookies(session, response, now_ms);
     if (session->cookie == COOKIE_SET && config->header_transport)
-        add_field(session, response, config->header_name, session->id.text);
+        add_field(session, response, config->header_name, ses_session_id(session));
     return config->set_cookie && !session->by_header ? add_id_cookie(session, response, now_ms)
                                                      : SES_OK;
 }
@@ -205,7 +272,8 @@ static bool has_nothing_to_say(const ses_session *session)
 
 static int make_response(ses_session *session, struct response *ret_response)
 {
-    const size_t cookies = COOKIES_MAX + (evicts(session) ? EVICTED_MAX : 0);
+    const size_t cookies =
+        COOKIES_MAX + (evicts(session) ? EVICTED_MAX : 0) + (is_sealed(session) ? PARTS_MAX : 0);
     const struct response response = {
         .fields = arena_alloc(&session->arena, (PLAIN_MAX + cookies) * sizeof(struct ses_header)),
         .cookies = arena_alloc(&session->arena, cookies * sizeof(struct ses_cookie)),

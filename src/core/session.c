@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "core/session.h"
+#include "core/carrier.h"
 
 #include "base/slice.h"
 
@@ -156,24 +156,33 @@ static void note_first_use(ses_session *session)
 
 /* ---- finding what is stored ---- */
 
+void session_hit(ses_session *session, const struct found *found)
+{
+    session->fresh = session->cut = false;
+    session->read_stored = true;
+    session->moved = found->moved;
+    session->suspected_ms = 0;
+    session->cookie_expires_ms = session->snapshot.expires_ms;
+    note_first_use(session);
+}
+
+int session_miss(ses_session *session, const struct found *found, int code)
+{
+    session->cut |= found->reason == SES_REASON_CUT;
+    if (found->suspected_ms > 0)
+        session->suspected_ms = found->suspected_ms;
+    session->id.text[0] = '\0';
+    return code;
+}
+
 int session_find(ses_session *session)
 {
     ses_manager *manager = session->manager;
     struct found found = { .id = &session->id, .snapshot = &session->snapshot };
     int r = lookup(manager, &manager->ids, session_peer(session), &found);
-    session->cut |= found.reason == SES_REASON_CUT;
-    if (found.suspected_ms > 0)
-        session->suspected_ms = found.suspected_ms;
-    if (r < 0) {
-        session->id.text[0] = '\0';
-        return r;
-    }
-    session->fresh = session->cut = false;
-    session->read_stored = true;
-    session->moved = found.moved;
-    session->suspected_ms = 0;
-    session->cookie_expires_ms = session->snapshot.expires_ms;
-    note_first_use(session);
+    if (r < 0)
+        return session_miss(session, &found, r);
+    session_hit(session, &found);
     return SES_OK;
 }
 
@@ -192,6 +201,12 @@ int session_refuse(ses_session *session, enum ses_reason reason)
 
 /* ---- without HTTP ---- */
 
+static int find_plain(ses_session *session, const char *id)
+{
+    int r = id_parse(&session->manager->ids, slice_of_text(id), &session->id);
+    return r == SES_OK ? session_find(session) : r;
+}
+
 int ses_open(ses_manager *manager, const char *id_or_null, ses_session **ret_session)
 {
     CLEANUP(ses_release) ses_session *session = session_new(manager);
@@ -199,10 +214,10 @@ int ses_open(ses_manager *manager, const char *id_or_null, ses_session **ret_ses
         return SES_ERR_NO_MEMORY;
     events_add(&manager->events, COUNT_STARTED, 1);
     int r = SES_OK;
-    if (id_or_null)
-        r = id_parse(&manager->ids, slice_of_text(id_or_null), &session->id);
-    if (r == SES_OK && id_or_null)
-        r = session_find(session);
+    if (id_or_null && is_sealed(session))
+        r = carrier_open(session, slice_of_text(id_or_null));
+    else if (id_or_null)
+        r = find_plain(session, id_or_null);
     if (r < 0)
         return r;
     *ret_session = session;
@@ -212,11 +227,19 @@ int ses_open(ses_manager *manager, const char *id_or_null, ses_session **ret_ses
     return SES_OK;
 }
 
+static int token_exists(ses_manager *manager, const char *token)
+{
+    CLEANUP(ses_release) ses_session *session = session_new(manager);
+    return session ? carrier_open(session, slice_of_text(token)) : SES_ERR_NO_MEMORY;
+}
+
 int ses_exists(ses_manager *manager, const char *id)
 {
     struct id parsed;
     if (!id)
         return SES_ERR_INVALID;
+    if (manager->sealer)
+        return token_exists(manager, id);
     int r = id_parse(&manager->ids, slice_of_text(id), &parsed);
     if (r < 0)
         return r;
@@ -264,5 +287,7 @@ int ses_reload(ses_session *session)
 
 const char *ses_session_id(ses_session *session)
 {
+    if (is_sealed(session))
+        return session->snapshot.blob && carrier_seal(session) == SES_OK ? session->token : NULL;
     return session_need_id(session) == SES_OK ? session->id.text : NULL;
 }

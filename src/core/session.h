@@ -68,6 +68,8 @@ struct ses_session {
     int64_t cookie_expires_ms; /* of the session, when the visitor last got its cookie */
     enum cookie_action remember_cookie;
     struct remembered *remembered; /* what remember_cookie sets */
+    const char *token;             /* of a sealed one, as it came or as it goes */
+    unsigned chunks;               /* in how many cookies it came; 0: none */
     struct ses_headers headers;
     struct kept_blob *kept;  /* snapshots that pointers were handed out into */
     struct kept_blob *spare; /* room to keep one more */
@@ -85,6 +87,10 @@ DEFINE_CLEANUP(ses_session *, ses_release)
 /* What is stored under the id of a new one. SES_ERR_NOT_FOUND (then it has no id any more), or the
  * store's failure. */
 int session_find(ses_session *session);
+
+/* The two ends of finding it. session_miss() @return @p code. */
+void session_hit(ses_session *session, const struct found *found);
+int session_miss(ses_session *session, const struct found *found, int code);
 
 /* As if nothing had been found. @return SES_ERR_NOT_FOUND. */
 int session_refuse(ses_session *session, enum ses_reason reason);

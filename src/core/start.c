@@ -2,6 +2,7 @@
 #include "core/session.h"
 
 #include "core/binding.h"
+#include "core/carrier.h"
 #include "core/cookie.h"
 #include "core/scan.h"
 
@@ -83,21 +84,47 @@ static bool is_shut_out(const ses_session *session)
                       manager_now_ms(manager));
 }
 
-/* SES_ERR_NOT_FOUND: try the next candidate. */
-static int try_candidate(ses_session *session, const struct ses_request *request,
-                         struct ses_slice value, struct tries *tries)
+static int reject_malformed(ses_session *session, struct tries *tries)
 {
-    ses_manager *manager = session->manager;
-    int r = id_parse(&manager->ids, value, &session->id);
-    if (r == SES_ERR_NOT_FOUND && ++tries->malformed <= MALFORMED_TOLD)
-        (void)lookup_reject(manager, NULL, session_peer(session), SES_REASON_MALFORMED);
+    if (++tries->malformed <= MALFORMED_TOLD)
+        (void)lookup_reject(session->manager, NULL, session_peer(session), SES_REASON_MALFORMED);
+    return SES_ERR_NOT_FOUND;
+}
+
+static int find_by_id(ses_session *session, struct ses_slice value, struct tries *tries)
+{
+    int r = id_parse(&session->manager->ids, value, &session->id);
+    if (r == SES_ERR_NOT_FOUND)
+        return reject_malformed(session, tries);
     if (r < 0)
         return r;
     if (++tries->looked_up > CANDIDATES_MAX)
         return SES_ERR_TOO_LARGE;
     if (is_shut_out(session))
         return session_refuse(session, SES_REASON_SCANNING);
-    r = session_find(session);
+    return session_find(session);
+}
+
+/* A part of a token that did not come is as bad as all of it: no session, and no error. */
+static int find_by_token(ses_session *session, const struct ses_request *request,
+                         struct ses_slice value, struct tries *tries)
+{
+    struct ses_slice token;
+    if (++tries->looked_up > CANDIDATES_MAX)
+        return SES_ERR_TOO_LARGE;
+    int r = session->by_header ? SES_OK : carrier_join(session, request, value, &token);
+    if (r == SES_OK)
+        r = carrier_open(session, session->by_header ? value : token);
+    return r == SES_ERR_NOT_FOUND && session->id.text[0] == '\0' ? reject_malformed(session, tries)
+                                                                 : r;
+}
+
+/* SES_ERR_NOT_FOUND: try the next candidate. */
+static int try_candidate(ses_session *session, const struct ses_request *request,
+                         struct ses_slice value, struct tries *tries)
+{
+    int r = is_sealed(session) ? find_by_token(session, request, value, tries)
+                               : find_by_id(session, value, tries);
     return r == SES_OK ? check_binding(session, request) : r;
 }
 
@@ -149,7 +176,7 @@ static int leave_unread(ses_session *session, const struct ses_request *request)
     const struct ses_slice name = slice_of_text(session->face->name);
     struct cookie_scan scan = cookie_scan_of(request->cookies, request->cookie_count);
     struct ses_slice value;
-    while (cookie_next(&scan, name, &value)) {
+    while (!is_sealed(session) && cookie_next(&scan, name, &value)) {
         if (id_parse(&session->manager->ids, value, &session->id) == SES_OK)
             break;
     }

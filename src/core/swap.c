@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "core/session.h"
+#include "core/carrier.h"
 
 int session_confirm(ses_session *session, const struct ses_key *key, uint64_t version, int code)
 {
@@ -95,10 +95,7 @@ int session_dress(const ses_session *session, ses_blob *blob, struct snapshot *r
 static int save(ses_session *session, const struct snapshot *base, struct snapshot *next,
                 struct ses_record *ret_winner)
 {
-    ses_manager *manager = session->manager;
-    const struct ses_record record = snapshot_record(next);
-    int r = store_save(manager->store, &session->id.key, manager_now_ms(manager), base->version,
-                       &record, ret_winner);
+    int r = carrier_save(session, base->version, next, ret_winner);
     if (r == SES_ERR_NOT_FOUND)
         return SES_ERR_GONE;
     if (r == SES_ERR_CONFLICT && ret_winner->version == next->version) {
@@ -140,6 +137,10 @@ static int attempt(ses_session *session, const struct swap *swap, const struct s
 int session_rebase(ses_session *session, struct ses_record *winner, struct snapshot *base)
 {
     struct snapshot fresh = { 0 };
+    if (is_sealed(session) && ses_kind_is_live(winner->kind)) {
+        record_drop(winner); /* whose values are in another response's cookie */
+        return SES_ERR_CONFLICT;
+    }
     const bool moved = winner->kind == SES_KIND_MOVED;
     int r = moved ? lookup_moved(session->manager, winner, &session->id, &fresh)
                   : snapshot_from(winner, &fresh);

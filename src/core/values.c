@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "core/session.h"
+#include "core/carrier.h"
 
 #include "base/cbor.h"
 #include "base/slice.h"
@@ -328,6 +328,8 @@ int ses_take(ses_session *session, const char *key_text, struct ses_value *ret_v
     int r = begin_change(session, key_text, &key);
     if (r < 0)
         return r;
+    if (is_sealed(session) && !session->manager->has_ledger)
+        return SES_ERR_UNSUPPORTED; /* nobody could tell who was first */
     struct taking taking = { &session->arena, &session->overlay, key.encoded, { 0 } };
     const bool pending =
         !session->snapshot.blob || overlay_replaces(&session->overlay, key.encoded);

@@ -1,0 +1,542 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/base64url.h"
+#include "core/manager.h"
+
+#include "support/session_fixture.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* Sessions that their visitor carries, sealed. */
+
+#define KEY_1 "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
+#define KEY_2 "AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyA="
+
+static const char plain[] = "{\"sealKeys\":[\"" KEY_1 "\"]}";
+
+/* ---- a browser ---- */
+
+enum { JAR_MAX = 16 };
+
+struct jar {
+    size_t count;
+    char names[JAR_MAX][80];
+    char *values[JAR_MAX];
+};
+
+static void jar_free(struct jar *jar)
+{
+    for (size_t i = 0; i < jar->count; i++)
+        free(jar->values[i]);
+    jar->count = 0;
+}
+
+static size_t jar_find(const struct jar *jar, const char *name)
+{
+    size_t i = 0;
+    while (i < jar->count && strcmp(jar->names[i], name) != 0)
+        i++;
+    return i;
+}
+
+static void jar_keep(struct jar *jar, const struct ses_cookie *cookie)
+{
+    size_t i = jar_find(jar, cookie->name);
+    assert_true(strlen(cookie->name) + strlen(cookie->value) <= 4096);
+    if (i < jar->count)
+        free(jar->values[i]);
+    else if (cookie->max_age_s == 0)
+        return;
+    if (cookie->max_age_s == 0) {
+        jar->count--;
+        memmove(jar->names[i], jar->names[i + 1], (jar->count - i) * sizeof jar->names[0]);
+        memmove(&jar->values[i], &jar->values[i + 1], (jar->count - i) * sizeof jar->values[0]);
+        return;
+    }
+    assert_true(i < JAR_MAX);
+    (void)snprintf(jar->names[i], sizeof jar->names[i], "%s", cookie->name);
+    jar->values[i] = strdup(cookie->value);
+    jar->count += i == jar->count;
+}
+
+static struct jar jar_copy(const struct jar *jar)
+{
+    struct jar copy = *jar;
+    for (size_t i = 0; i < jar->count; i++)
+        copy.values[i] = strdup(jar->values[i]);
+    return copy;
+}
+
+static ses_session *visit(ses_manager *manager, const struct jar *jar)
+{
+    char *fields[JAR_MAX];
+    struct ses_slice slices[JAR_MAX];
+    for (size_t i = 0; i < jar->count; i++) {
+        assert_true(asprintf(&fields[i], "%s=%s", jar->names[i], jar->values[i]) > 0);
+        slices[i] = (struct ses_slice){ fields[i], strlen(fields[i]) };
+    }
+    const struct ses_request request = {
+        .size = sizeof request,
+        .cookies = slices,
+        .cookie_count = jar->count,
+        .tls = true,
+        .peer = "192.0.2.7",
+    };
+    ses_session *session;
+    assert_ok(ses_start(manager, &request, &session));
+    for (size_t i = 0; i < jar->count; i++)
+        free(fields[i]);
+    return session;
+}
+
+static size_t finish(ses_session *session, struct jar *jar)
+{
+    const struct ses_headers *headers;
+    assert_ok(ses_commit(session, &headers));
+    const size_t set = headers->cookie_count;
+    for (size_t i = 0; i < set; i++)
+        jar_keep(jar, &headers->cookies[i]);
+    ses_release(session);
+    return set;
+}
+
+static void begin(ses_manager *manager, struct jar *jar, const char *user)
+{
+    ses_session *session = visit(manager, jar);
+    if (user)
+        assert_ok(ses_login(session, user, SES_LEVEL_FULL, 0));
+    assert_ok(ses_set_int(session, "n", 1));
+    assert_true(finish(session, jar) >= 1);
+}
+
+static bool is_known(ses_manager *manager, const struct jar *jar)
+{
+    ses_session *session = visit(manager, jar);
+    const bool known = !session_is_new(session);
+    ses_release(session);
+    return known;
+}
+
+static int64_t number(ses_manager *manager, const struct jar *jar, const char *key)
+{
+    int64_t n = -1;
+    ses_session *session = visit(manager, jar);
+    (void)ses_get_int(session, key, &n);
+    ses_release(session);
+    return n;
+}
+
+static struct scene *sealed_scene(void **state, const char *provider, const char *json)
+{
+    scene_free(*state);
+    return *state = scene_new(provider, json);
+}
+
+/* ---- what it carries ---- */
+
+static void a_session_travels_with_its_visitor(void **state)
+{
+    struct scene *scene = sealed_scene(state, "cookie", plain);
+    struct jar jar = { 0 };
+    begin(scene->manager, &jar, NULL);
+    assert_int_equal(number(scene->manager, &jar, "n"), 1);
+    ses_session *session = visit(scene->manager, &jar);
+    assert_ok(ses_increment(session, "n", 1));
+    assert_int_equal(finish(session, &jar), 1);
+    assert_int_equal(number(scene->manager, &jar, "n"), 2);
+    assert_int_equal(finish(visit(scene->manager, &jar), &jar), 0); /* a read sets no cookie */
+    jar_free(&jar);
+}
+
+static void the_token_shows_nothing(void **state)
+{
+    struct scene *scene = sealed_scene(state, "cookie", plain);
+    struct jar jar = { 0 };
+    ses_session *session = visit(scene->manager, &jar);
+    assert_ok(ses_set_text(session, "secret", "nobody is to read this"));
+    (void)finish(session, &jar);
+    unsigned char bytes[1024];
+    const struct ses_slice text = { jar.values[0], strlen(jar.values[0]) };
+    assert_true(base64url_decode(text, bytes));
+    assert_null(memmem(bytes, text.len * 3 / 4, "secret", 6));
+    assert_null(memmem(bytes, text.len * 3 / 4, "nobody", 6));
+    jar_free(&jar);
+}
+
+static void limits_hold_inside(void **state)
+{
+    struct scene *scene =
+        sealed_scene(state, "cookie",
+                     "{\"sealKeys\":[\"" KEY_1 "\"],\"idleTimeout\":600,\"absoluteTimeout\":1000}");
+    struct jar jar = { 0 };
+    begin(scene->manager, &jar, NULL);
+    atomic_fetch_add(&scene->now_ms, 599 * 1000);
+    const struct jar old = jar_copy(&jar);
+    assert_int_equal(finish(visit(scene->manager, &jar), &jar), 1); /* touched: sealed anew */
+    atomic_fetch_add(&scene->now_ms, 1000);
+    assert_false(is_known(scene->manager, &old));
+    assert_true(is_known(scene->manager, &jar));
+    atomic_fetch_add(&scene->now_ms, 400 * 1000);
+    assert_false(is_known(scene->manager, &jar));
+    assert_int_equal(scene_told(scene, SES_EVENT_EXPIRED), 2);
+    jar_free(&jar);
+    jar_free((struct jar *)&old);
+}
+
+/* ---- what is refused ---- */
+
+static void every_flipped_bit_and_every_truncation_is_refused_in_one_way(void **state)
+{
+    struct scene *scene = sealed_scene(state, "cookie", plain);
+    struct jar jar = { 0 };
+    begin(scene->manager, &jar, NULL);
+    unsigned char bytes[1024];
+    char *token = jar.values[0], text[1400];
+    const size_t len = strlen(token) * 3 / 4;
+    assert_true(base64url_decode((struct ses_slice){ token, strlen(token) }, bytes));
+    scene_forget(scene);
+    size_t tries = 0;
+    jar.values[0] = text;
+    for (size_t bit = 0; bit < len * 8; bit++, tries++) {
+        bytes[bit / 8] ^= (unsigned char)(1 << bit % 8);
+        base64url_encode(bytes, len, text);
+        text[BASE64URL_LEN(len)] = '\0';
+        assert_false(is_known(scene->manager, &jar));
+        bytes[bit / 8] ^= (unsigned char)(1 << bit % 8);
+    }
+    for (size_t cut = 0; cut < strlen(token); cut++, tries++) {
+        (void)snprintf(text, sizeof text, "%.*s", (int)cut, token);
+        assert_false(is_known(scene->manager, &jar));
+    }
+    assert_int_equal(scene_stats(scene).malformed, tries);
+    jar.values[0] = token;
+    assert_true(is_known(scene->manager, &jar));
+    jar_free(&jar);
+}
+
+static void a_token_of_another_name_or_realm_is_refused(void **state)
+{
+    struct scene *scene = sealed_scene(state, "cookie", plain);
+    struct scene *named = scene_new("cookie", "{\"sealKeys\":[\"" KEY_1
+                                              "\"],\"cookieName\":\"other\",\"realm\":\"id\"}");
+    struct scene *realmed =
+        scene_new("cookie", "{\"sealKeys\":[\"" KEY_1 "\"],\"realm\":\"other\"}");
+    struct jar jar = { 0 };
+    begin(scene->manager, &jar, NULL);
+    assert_code(ses_exists(named->manager, jar.values[0]), SES_ERR_NOT_FOUND);
+    assert_code(ses_exists(realmed->manager, jar.values[0]), SES_ERR_NOT_FOUND);
+    assert_ok(ses_exists(scene->manager, jar.values[0]));
+    scene_free(named);
+    scene_free(realmed);
+    jar_free(&jar);
+}
+
+/* Rack's CVE-2026-39324: what does not decrypt is not tried otherwise (T-17). */
+static void what_is_not_sealed_is_never_read(void **state)
+{
+    struct scene *scene = sealed_scene(state, "cookie", plain);
+    static const char *const values[] = {
+        "AQECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8g", "gqEAAaA", "", ".", "2.", "9.AA", "2.AAAA"
+    };
+    for (size_t i = 0; i < sizeof values / sizeof values[0]; i++) {
+        struct jar jar = { .count = 1, .names = { "__Host-id" }, .values = { strdup(values[i]) } };
+        assert_false(is_known(scene->manager, &jar));
+        jar_free(&jar);
+    }
+}
+
+/* ---- keys ---- */
+
+static void keys_are_exchanged_without_logging_anyone_out(void **state)
+{
+    struct scene *first = sealed_scene(state, "cookie", plain);
+    struct scene *both = scene_new("cookie", "{\"sealKeys\":[\"" KEY_2 "\",\"" KEY_1 "\"]}");
+    struct scene *second = scene_new("cookie", "{\"sealKeys\":[\"" KEY_2 "\"]}");
+    struct jar jar = { 0 };
+    begin(first->manager, &jar, "ada");
+    assert_false(is_known(second->manager, &jar));
+    assert_true(is_known(both->manager, &jar));
+    assert_int_equal(finish(visit(both->manager, &jar), &jar), 1); /* a read seals it anew */
+    assert_true(is_known(second->manager, &jar));
+    assert_false(is_known(first->manager, &jar)); /* by the first of the list, not the last */
+    assert_int_equal(finish(visit(both->manager, &jar), &jar), 0);
+    scene_free(both);
+    scene_free(second);
+    jar_free(&jar);
+}
+
+static void assert_refused(const char *provider, const char *json, const char *part)
+{
+    struct ses_error error = { 0 };
+    assert_null(ses_manager_new(provider, json, NULL, &error));
+    assert_int_equal(error.code, SES_ERR_INVALID);
+    if (!strstr(error.message, part))
+        fail_msg("\"%s\" does not say \"%s\"", error.message, part);
+}
+
+static void keys_that_are_none_are_refused_at_start(void **state)
+{
+    (void)state;
+    assert_refused("cookie", "{}", "need \"sealKeyFile\"");
+    assert_refused("cookie", "{\"sealKeys\":\"c2hvcnQ=\"}", "key 1 is not 32 bytes");
+    assert_refused("cookie", "{\"sealPassphrase\":\"fifteen letters\"}", "at least 16");
+    assert_refused("cookie", "{\"sealKeyFile\":\"/nowhere/at/all\"}", "/nowhere/at/all: No such");
+    assert_refused("cookie", "{\"sealKeys\":[\"" KEY_1 "\"],\"maxSessionsPerUser\":1}",
+                   "index by user");
+    assert_refused("memory", "{\"sealKeys\":[\"" KEY_1 "\"]}", "needs the provider \"cookie\"");
+    assert_refused("cookie+nothing", plain, "nothing");
+    assert_refused("cookie", "{\"providerConfig\":\"{\\\"secret\\\":1}\"}", "\"secret\"");
+}
+
+static void the_ancestors_string_works(void **state)
+{
+    struct scene *scene =
+        sealed_scene(state, "cookie",
+                     "{\"cookieName\":\"outer\",\"enableSetCookie\":false,\"ProviderConfig\":"
+                     "\"{\\\"cookieName\\\":\\\"gosessionid\\\",\\\"securityKey\\\":"
+                     "\\\"beegocookiehashkey\\\"}\"}");
+    struct jar jar = { 0 };
+    begin(scene->manager, &jar, NULL); /* sent all the same */
+    assert_string_equal(jar.names[0], "gosessionid");
+    assert_int_equal(number(scene->manager, &jar, "n"), 1);
+    jar_free(&jar);
+}
+
+/* ---- size ---- */
+
+static void a_big_session_goes_in_parts(void **state)
+{
+    struct scene *scene =
+        sealed_scene(state, "cookie", "{\"sealKeys\":[\"" KEY_1 "\"],\"sealChunks\":3}");
+    struct jar jar = { 0 };
+    char text[9000];
+    memset(text, 'x', sizeof text);
+    text[7000] = '\0';
+    ses_session *session = visit(scene->manager, &jar);
+    assert_ok(ses_set_text(session, "big", text));
+    assert_int_equal(finish(session, &jar), 3);
+    assert_int_equal(jar.count, 3);
+    assert_true(is_known(scene->manager, &jar));
+
+    for (size_t lost = 0; lost < 3; lost++) { /* no session, and no error */
+        struct jar less = jar_copy(&jar);
+        const struct ses_cookie gone = { .name = jar.names[lost], .value = "" };
+        jar_keep(&less, &gone);
+        assert_false(is_known(scene->manager, &less));
+        jar_free(&less);
+    }
+    session = visit(scene->manager, &jar);
+    assert_ok(ses_set_text(session, "big", "small"));
+    assert_int_equal(finish(session, &jar), 3); /* one set, two removed */
+    assert_int_equal(jar.count, 1);
+    assert_true(is_known(scene->manager, &jar));
+
+    session = visit(scene->manager, &jar);
+    memset(text, 'x', sizeof text - 1);
+    text[sizeof text - 1] = '\0';
+    assert_ok(ses_set_text(session, "big", text));
+    assert_ok(ses_set_text(session, "bigger", text));
+    assert_code(ses_commit(session, NULL), SES_ERR_TOO_LARGE);
+    ses_release(session);
+    assert_true(is_known(scene->manager, &jar));
+    jar_free(&jar);
+}
+
+static void the_end_removes_every_part(void **state)
+{
+    struct scene *scene = sealed_scene(state, "cookie", plain);
+    struct jar jar = { 0 };
+    char text[5000];
+    memset(text, 'x', sizeof text - 1);
+    text[sizeof text - 1] = '\0';
+    ses_session *session = visit(scene->manager, &jar);
+    assert_ok(ses_set_text(session, "big", text));
+    assert_int_equal(finish(session, &jar), 2);
+    session = visit(scene->manager, &jar);
+    assert_ok(ses_logout(session, 0));
+    assert_int_equal(finish(session, &jar), 2);
+    assert_int_equal(jar.count, 0);
+}
+
+/* ---- without and with a ledger ---- */
+
+static int no_info(void *arg, const struct ses_info *info)
+{
+    (void)info;
+    ++*(unsigned *)arg;
+    return 0;
+}
+
+static void without_a_ledger_some_calls_are_unsupported(void **state)
+{
+    struct scene *scene = sealed_scene(state, "cookie", plain);
+    struct jar jar = { 0 };
+    unsigned shown = 0;
+    uint64_t count;
+    struct ses_value value;
+    begin(scene->manager, &jar, "ada");
+    ses_session *session = visit(scene->manager, &jar);
+    assert_code(ses_take(session, "n", &value), SES_ERR_UNSUPPORTED);
+    ses_release(session);
+    assert_code(ses_list(scene->manager, "ada", no_info, &shown), SES_ERR_UNSUPPORTED);
+    assert_code(ses_end_user(scene->manager, "ada", NULL), SES_ERR_UNSUPPORTED);
+    assert_code(ses_count(scene->manager, &count), SES_ERR_UNSUPPORTED);
+    assert_code(ses_destroy_id(scene->manager, jar.values[0]), SES_ERR_UNSUPPORTED);
+    jar_free(&jar);
+}
+
+static void with_a_ledger_a_log_out_is_one(void **state)
+{
+    struct scene *scene = sealed_scene(state, "cookie+fake", plain);
+    struct jar jar = { 0 };
+    begin(scene->manager, &jar, "ada");
+    struct jar stolen = jar_copy(&jar);
+    ses_session *session = visit(scene->manager, &jar);
+    assert_ok(ses_logout(session, 0));
+    (void)finish(session, &jar);
+    assert_int_equal(jar.count, 0);
+    assert_false(is_known(scene->manager, &stolen));
+    assert_int_equal(scene_rejected(scene, SES_REASON_ENDED), 1);
+    jar_free(&stolen);
+}
+
+static void with_a_ledger_users_have_lists_limits_and_an_end(void **state)
+{
+    struct scene *scene = sealed_scene(
+        state, "cookie+memory",
+        "{\"sealKeys\":[\"" KEY_1 "\"],\"maxSessionsPerUser\":2,\"whenUserFull\":\"endOldest\"}");
+    struct jar jars[3] = { { 0 } };
+    unsigned shown = 0;
+    for (size_t i = 0; i < 3; i++) {
+        begin(scene->manager, &jars[i], "ada");
+        atomic_fetch_add(&scene->now_ms, 1000);
+    }
+    assert_false(is_known(scene->manager, &jars[0]));
+    assert_true(is_known(scene->manager, &jars[1]) && is_known(scene->manager, &jars[2]));
+    assert_ok(ses_list(scene->manager, "ada", no_info, &shown));
+    assert_int_equal(shown, 2);
+    ses_session *session = visit(scene->manager, &jars[2]);
+    assert_ok(ses_end_user(scene->manager, "ada", session));
+    ses_release(session);
+    assert_false(is_known(scene->manager, &jars[1]));
+    assert_true(is_known(scene->manager, &jars[2]));
+    for (size_t i = 0; i < 3; i++)
+        jar_free(&jars[i]);
+}
+
+static void with_a_ledger_a_lost_race_is_a_conflict(void **state)
+{
+    struct scene *scene = sealed_scene(state, "cookie+fake", plain);
+    struct jar jar = { 0 };
+    begin(scene->manager, &jar, NULL);
+    struct jar late = jar_copy(&jar);
+    ses_session *first = visit(scene->manager, &jar), *second = visit(scene->manager, &late);
+    assert_ok(ses_increment(first, "n", 1));
+    assert_ok(ses_increment(second, "n", 1));
+    (void)finish(first, &jar);
+    assert_code(ses_commit(second, NULL), SES_ERR_CONFLICT);
+    ses_release(second);
+    assert_int_equal(number(scene->manager, &jar, "n"), 2);
+    jar_free(&jar);
+    jar_free(&late);
+}
+
+static void with_a_ledger_a_value_is_taken_once(void **state)
+{
+    struct scene *scene = sealed_scene(state, "cookie+fake", plain);
+    struct jar jar = { 0 };
+    struct ses_value value;
+    begin(scene->manager, &jar, NULL);
+    ses_session *first = visit(scene->manager, &jar), *second = visit(scene->manager, &jar);
+    assert_ok(ses_take(first, "n", &value));
+    assert_int_equal(value.integer, 1);
+    assert_code(ses_take(second, "n", &value), SES_ERR_CONFLICT);
+    (void)finish(first, &jar);
+    ses_release(second);
+    assert_int_equal(number(scene->manager, &jar, "n"), -1);
+    jar_free(&jar);
+}
+
+static void the_ledger_holds_no_value(void **state)
+{
+    struct scene *scene = sealed_scene(state, "cookie+fake", plain);
+    struct jar jar = { 0 };
+    ses_session *session = visit(scene->manager, &jar);
+    assert_ok(ses_set_text(session, "secret", "nobody is to read this"));
+    (void)finish(session, &jar);
+    session = visit(scene->manager, &jar);
+    const struct ses_key key = key_of_session(session);
+    struct ses_record record;
+    assert_ok(store_load(scene->manager->store, &key, scene->now_ms, &record));
+    const struct ses_slice bytes = ses_blob_bytes(record.data);
+    assert_null(memmem(bytes.data, bytes.len, "secret", 6));
+    assert_null(memmem(bytes.data, bytes.len, "nobody", 6));
+    (void)ses_blob_unref(record.data);
+    ses_release(session);
+    jar_free(&jar);
+}
+
+static void a_log_in_makes_another_session_of_it(void **state)
+{
+    struct scene *scene = sealed_scene(state, "cookie+fake", plain);
+    struct jar jar = { 0 };
+    begin(scene->manager, &jar, NULL);
+    struct jar before = jar_copy(&jar);
+    ses_session *session = visit(scene->manager, &jar);
+    assert_ok(ses_login(session, "ada", SES_LEVEL_FULL, 0));
+    (void)finish(session, &jar);
+    assert_false(is_known(scene->manager, &before));
+    assert_int_equal(number(scene->manager, &jar, "n"), -1);
+    session = visit(scene->manager, &jar);
+    assert_ok(ses_require(session, SES_LEVEL_FULL, 60));
+    ses_release(session);
+    jar_free(&jar);
+    jar_free(&before);
+}
+
+static void a_token_opens_a_session_without_http(void **state)
+{
+    struct scene *scene = sealed_scene(state, "cookie", plain);
+    struct jar jar = { 0 };
+    begin(scene->manager, &jar, "ada");
+    ses_session *session;
+    assert_ok(ses_open(scene->manager, jar.values[0], &session));
+    int64_t n;
+    assert_ok(ses_get_int(session, "n", &n));
+    assert_ok(ses_set_int(session, "n", 5));
+    assert_ok(ses_commit(session, NULL));
+    const char *token = ses_session_id(session);
+    assert_non_null(token);
+    assert_ok(ses_exists(scene->manager, token));
+    ses_release(session);
+    assert_code(ses_open(scene->manager, "rubbish", &session), SES_ERR_NOT_FOUND);
+    jar_free(&jar);
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, scene_set_up, scene_tear_down)
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        CASE(a_session_travels_with_its_visitor),
+        CASE(the_token_shows_nothing),
+        CASE(limits_hold_inside),
+        CASE(every_flipped_bit_and_every_truncation_is_refused_in_one_way),
+        CASE(a_token_of_another_name_or_realm_is_refused),
+        CASE(what_is_not_sealed_is_never_read),
+        CASE(keys_are_exchanged_without_logging_anyone_out),
+        CASE(keys_that_are_none_are_refused_at_start),
+        CASE(the_ancestors_string_works),
+        CASE(a_big_session_goes_in_parts),
+        CASE(the_end_removes_every_part),
+        CASE(without_a_ledger_some_calls_are_unsupported),
+        CASE(with_a_ledger_a_log_out_is_one),
+        CASE(with_a_ledger_users_have_lists_limits_and_an_end),
+        CASE(with_a_ledger_a_lost_race_is_a_conflict),
+        CASE(with_a_ledger_a_value_is_taken_once),
+        CASE(the_ledger_holds_no_value),
+        CASE(a_log_in_makes_another_session_of_it),
+        CASE(a_token_opens_a_session_without_http),
+    };
+    return cmocka_run_group_tests_name("sealed", tests, NULL, NULL);
+}
