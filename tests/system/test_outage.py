@@ -47,7 +47,7 @@ class Outage(unittest.TestCase):
         for path in ("/api/logout", "/logout"):
             with self.subTest(path=path), self.visitor.twin() as browser:
                 self.take_away("write")
-                answer = browser.ask("POST", path)
+                answer = browser.ask("POST", path, f"csrf={browser.token()}")
                 self.bring_back("write")
                 self.assert_unavailable(answer)
                 self.assertRegex(answer.set_cookie, r"\Aid=; .*Max-Age=0")
