@@ -301,15 +301,15 @@ static int check_token(struct exchange *x)
 }
 
 static const struct route routes[] = {
-    { "GET", "/api/session", get_session, false, false },
-    { "PUT", "/api/session/", put_value, true, false },
-    { "DELETE", "/api/session/", delete_value, true, false },
-    { "POST", "/api/increment/", increment, true, false },
-    { "POST", "/api/take/", take, true, false },
-    { "POST", "/api/login", log_in, false, false },
-    { "POST", "/api/logout", log_out, false, false },
-    { "POST", "/api/regenerate", regenerate, false, false },
-    { "GET", "/api/count", get_count, false, true },
+    { "GET", "/api/session", get_session, 0 },
+    { "PUT", "/api/session/", put_value, ROUTE_KEY },
+    { "DELETE", "/api/session/", delete_value, ROUTE_KEY },
+    { "POST", "/api/increment/", increment, ROUTE_KEY },
+    { "POST", "/api/take/", take, ROUTE_KEY },
+    { "POST", "/api/login", log_in, 0 },
+    { "POST", "/api/logout", log_out, ROUTE_LOGOUT },
+    { "POST", "/api/regenerate", regenerate, 0 },
+    { "GET", "/api/count", get_count, ROUTE_SESSIONLESS },
 };
 
 const struct face api_face = {

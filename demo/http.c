@@ -51,8 +51,8 @@ int exchange_fail(struct exchange *x, unsigned status, const char *sentence)
 
 static bool path_fits(const struct route *route, const char *path)
 {
-    return route->takes_key ? strncmp(path, route->path, strlen(route->path)) == 0
-                            : strcmp(path, route->path) == 0;
+    return (route->traits & ROUTE_KEY) ? strncmp(path, route->path, strlen(route->path)) == 0
+                                       : strcmp(path, route->path) == 0;
 }
 
 static bool method_fits(const struct route *route, const char *method)
@@ -100,11 +100,20 @@ static bool only_reads(const struct route *route)
     return strcmp(route->method, MHD_HTTP_METHOD_GET) == 0;
 }
 
+static int start(struct exchange *x, const struct route *route)
+{
+    struct ses_mhd_request request;
+    ses_mhd_read(x->connection, &request);
+    if (route->traits & ROUTE_LOGOUT)
+        request.request.flags |= SES_REQUEST_LOGOUT;
+    return ses_start(x->site->manager, &request.request, &x->session);
+}
+
 /* Without a session there is nothing that a forged request could be done with: where it comes from
  * is then all that is asked. */
 static int handle(struct exchange *x, const struct route *route)
 {
-    int r = ses_mhd_start(x->site->manager, x->connection, &x->session);
+    int r = start(x, route);
     if (r == SES_OK && !only_reads(route) && visitor_has_session(x->session))
         r = x->face->check_token(x);
     if (r == SES_ERR_DENIED)
@@ -119,10 +128,10 @@ static int dispatch(struct exchange *x)
         return answer_no_route(x);
     if (!only_reads(route) && !origin_is_ours(x->connection))
         return exchange_fail(x, MHD_HTTP_FORBIDDEN, "This request comes from another site.");
-    if (route->takes_key && !take_key(x, route))
+    if ((route->traits & ROUTE_KEY) && !take_key(x, route))
         return exchange_fail(x, MHD_HTTP_BAD_REQUEST,
                              "The key in the address is not percent-encoded text.");
-    return route->sessionless ? route->handle(x) : handle(x, route);
+    return (route->traits & ROUTE_SESSIONLESS) ? route->handle(x) : handle(x, route);
 }
 
 /* ---- answering ---- */

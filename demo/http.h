@@ -48,12 +48,17 @@ struct exchange {
  * more is committed. */
 typedef int handler_fn(struct exchange *x);
 
+enum route_trait {
+    ROUTE_KEY = 1 << 0, /* the path ends in '/', and a key follows it */
+    ROUTE_SESSIONLESS = 1 << 1,
+    ROUTE_LOGOUT = 1 << 2 /* takes the cookies away, also while the store cannot be read */
+};
+
 struct route {
     const char *method; /* "GET" serves HEAD, too */
     const char *path;
     handler_fn *handle;
-    bool takes_key; /* path ends in '/', and a key follows it */
-    bool sessionless;
+    unsigned traits; /* of enum route_trait */
 };
 
 /* A part of the site, with its own way of carrying a CSRF token and of telling errors. */

@@ -157,20 +157,20 @@ static int check_token(struct exchange *x)
 }
 
 static const struct route routes[] = {
-    { "GET", "/", show_start, false, false },
-    { "GET", "/style.css", show_style, false, true },
-    { "GET", "/seed.svg", show_seed, false, true },
-    { "POST", "/login", log_in, false, false },
-    { "POST", "/logout", log_out, false, false },
-    { "POST", "/notes", add_note, false, false },
-    { "POST", "/notes/delete", delete_note, false, false },
-    { "GET", "/devices", account_show_devices, false, false },
-    { "POST", "/devices/end", account_end_device, false, false },
-    { "POST", "/devices/end-others", account_end_others, false, false },
-    { "GET", "/account/email", account_show_email, false, false },
-    { "POST", "/account/email", account_save_email, false, false },
-    { "GET", "/account/confirm", account_ask, false, false },
-    { "POST", "/account/confirm", account_confirm, false, false },
+    { "GET", "/", show_start, 0 },
+    { "GET", "/style.css", show_style, ROUTE_SESSIONLESS },
+    { "GET", "/seed.svg", show_seed, ROUTE_SESSIONLESS },
+    { "POST", "/login", log_in, 0 },
+    { "POST", "/logout", log_out, ROUTE_LOGOUT },
+    { "POST", "/notes", add_note, 0 },
+    { "POST", "/notes/delete", delete_note, 0 },
+    { "GET", "/devices", account_show_devices, 0 },
+    { "POST", "/devices/end", account_end_device, 0 },
+    { "POST", "/devices/end-others", account_end_others, 0 },
+    { "GET", "/account/email", account_show_email, 0 },
+    { "POST", "/account/email", account_save_email, 0 },
+    { "GET", "/account/confirm", account_ask, 0 },
+    { "POST", "/account/confirm", account_confirm, 0 },
 };
 
 const struct face pages_face = {
