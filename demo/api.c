@@ -2,7 +2,8 @@
 /*
  * The JSON interface, for tests and tinkerers. Each call acts on the caller's own session:
  *
- *   GET    /api/session              {"new":…,"user":…,"data":{…},"created_ms":…,"expires_ms":…}
+ *   GET    /api/session              {"new":…,"user":…,"level":…,"csrf":…,"data":{…},
+ *                                    "created_ms":…,"expires_ms":…}
  *   PUT    /api/session/KEY          the body is the text
  *   DELETE /api/session/KEY
  *   POST   /api/increment/KEY[?by=N] answers the new value
@@ -10,10 +11,10 @@
  *   POST   /api/login?user=NAME, /api/logout, /api/regenerate
  *   GET    /api/count                {"count":…}, of all sessions
  *
- * KEY is percent-encoded, and is not "user": who that is, log-in and log-out decide. In "data" a
- * text, integer, double, boolean and null are what they are in JSON; bytes are {"bytes":"00ff"} and
- * nested values {"cbor":"8101"}, in hexadecimal. "user" is not in it again. A double that JSON
- * cannot write is null.
+ * KEY is percent-encoded. Once there is a session, each call but GET carries its "csrf" in the
+ * header X-CSRF-Token; a log-in changes it. "level" is that of enum ses_level. In "data" a text,
+ * integer, double, boolean and null are what they are in JSON; bytes are {"bytes":"00ff"} and
+ * nested values {"cbor":"8101"}, in hexadecimal. A double that JSON cannot write is null.
  */
 #include "answers.h"
 #include "form.h"
@@ -87,60 +88,57 @@ static json_t *json_of(const struct ses_value *value)
 
 static int add_value(void *data, const char *key, const struct ses_value *value)
 {
-    if (strcmp(key, VISITOR_KEY) == 0 && value->type == SES_TYPE_TEXT)
-        return 0;
     return json_object_set_new(data, key, json_of(value)) == 0 ? SES_OK : SES_ERR_NO_MEMORY;
+}
+
+static int make_data(ses_session *session, json_t **ret_data)
+{
+    json_t *data = json_object();
+    int r = data ? ses_each(session, add_value, data) : SES_ERR_NO_MEMORY;
+    if (r == SES_OK)
+        *ret_data = data;
+    else
+        json_decref(data);
+    return r;
+}
+
+/* Takes the reference of data. */
+static json_t *describe(const struct ses_info *info, const char *token, json_t *data)
+{
+    return json_pack("{s:b, s:s?, s:i, s:s?, s:o, s:I, s:I}", "new", info->is_new, "user",
+                     info->user, "level", info->level, "csrf", *token ? token : NULL, "data", data,
+                     "created_ms", (json_int_t)info->created_ms, "expires_ms",
+                     (json_int_t)info->expires_ms);
 }
 
 static int get_session(struct exchange *x)
 {
+    struct ses_csrf_token token = { "" };
+    struct ses_info info = { .size = sizeof info };
+    json_t *data = NULL;
     /* First, because it may move the expiry. */
     int r = ses_commit(x->session, NULL);
-    if (r != SES_OK)
-        return r;
-    struct ses_info info = { .size = sizeof info };
-    r = ses_info(x->session, &info);
-    json_t *data = json_object();
     if (r == SES_OK)
-        r = data ? ses_each(x->session, add_value, data) : SES_ERR_NO_MEMORY;
-    if (r != SES_OK) {
-        json_decref(data);
-        return r;
-    }
-    return answer_json(x, MHD_HTTP_OK,
-                       json_pack("{s:b, s:s?, s:o, s:I, s:I}", "new", info.is_new, "user",
-                                 visitor_name(x->session), "data", data, "created_ms",
-                                 (json_int_t)info.created_ms, "expires_ms",
-                                 (json_int_t)info.expires_ms));
+        r = ses_info(x->session, &info);
+    if (r == SES_OK && visitor_has_session(x->session))
+        r = ses_csrf_token(x->session, &token);
+    if (r == SES_OK)
+        r = make_data(x->session, &data);
+    return r == SES_OK ? answer_json(x, MHD_HTTP_OK, describe(&info, token.text, data)) : r;
 }
 
 static int get_count(struct exchange *x)
 {
     uint64_t count;
-    int r = ses_count(x->manager, &count);
+    int r = ses_count(x->site->manager, &count);
     return r == SES_OK ? answer_json(x, MHD_HTTP_OK, json_pack("{s:I}", "count", (json_int_t)count))
                        : r;
 }
 
 /* ---- changing ---- */
 
-/* A name set like any value would be a log-in under the id from before. */
-static bool is_reserved(const struct exchange *x)
-{
-    return strcmp(x->key, VISITOR_KEY) == 0;
-}
-
-static int fail_reserved(struct exchange *x)
-{
-    return exchange_fail(x, MHD_HTTP_FORBIDDEN,
-                         "The name is changed by POST /api/login?user=NAME and POST /api/logout "
-                         "only.");
-}
-
 static int put_value(struct exchange *x)
 {
-    if (is_reserved(x))
-        return fail_reserved(x);
     if (memchr(x->body, '\0', x->body_len))
         return exchange_fail(x, MHD_HTTP_BAD_REQUEST, "The value holds a NUL.");
     int r = ses_set_text(x->session, x->key, x->body);
@@ -149,8 +147,6 @@ static int put_value(struct exchange *x)
 
 static int delete_value(struct exchange *x)
 {
-    if (is_reserved(x))
-        return fail_reserved(x);
     int r = ses_delete(x->session, x->key);
     return r == SES_OK ? answer_done(x) : r;
 }
@@ -200,7 +196,7 @@ static bool overflows(struct exchange *x, int64_t step)
 {
     ses_session *stored;
     int64_t value, sum;
-    if (ses_open(x->manager, ses_session_id(x->session), &stored) != SES_OK)
+    if (ses_open(x->site->manager, ses_session_id(x->session), &stored) != SES_OK)
         return false;
     const bool over =
         ses_get_int(stored, x->key, &value) == SES_OK && __builtin_add_overflow(value, step, &sum);
@@ -227,8 +223,6 @@ static int add_step(struct exchange *x, int64_t step)
 static int increment(struct exchange *x)
 {
     int64_t step;
-    if (is_reserved(x))
-        return fail_reserved(x);
     int r = read_step(x, &step);
     if (r == SES_ERR_INVALID)
         return exchange_fail(x, MHD_HTTP_BAD_REQUEST,
@@ -248,8 +242,6 @@ static int answer_slice(struct exchange *x, const char *type, struct ses_slice b
 static int take(struct exchange *x)
 {
     struct ses_value value;
-    if (is_reserved(x))
-        return fail_reserved(x);
     int r = ses_take(x->session, x->key, &value);
     if (r != SES_OK)
         return r;
@@ -274,7 +266,7 @@ static int log_in_as(struct exchange *x, const char *name)
     if (!visitor_name_fits(name))
         return exchange_fail(x, MHD_HTTP_BAD_REQUEST,
                              "A name has 1 to 60 letters, and no blanks at its ends.");
-    int r = visitor_log_in(x->session, name);
+    int r = visitor_log_in(x, name, false);
     return r == SES_OK ? answer_json(x, MHD_HTTP_OK, json_pack("{s:s}", "user", name)) : r;
 }
 
@@ -302,16 +294,29 @@ static int regenerate(struct exchange *x)
 
 /* ---- the table ---- */
 
+static int check_token(struct exchange *x)
+{
+    return ses_csrf_check(
+        x->session, MHD_lookup_connection_value(x->connection, MHD_HEADER_KIND, "X-CSRF-Token"));
+}
+
 static const struct route routes[] = {
-    { "GET", "/api/session", get_session, false, false },
-    { "PUT", "/api/session/", put_value, true, false },
-    { "DELETE", "/api/session/", delete_value, true, false },
-    { "POST", "/api/increment/", increment, true, false },
-    { "POST", "/api/take/", take, true, false },
-    { "POST", "/api/login", log_in, false, false },
-    { "POST", "/api/logout", log_out, false, false },
-    { "POST", "/api/regenerate", regenerate, false, false },
-    { "GET", "/api/count", get_count, false, true },
+    { "GET", "/api/session", get_session, 0 },
+    { "PUT", "/api/session/", put_value, ROUTE_KEY },
+    { "DELETE", "/api/session/", delete_value, ROUTE_KEY },
+    { "POST", "/api/increment/", increment, ROUTE_KEY },
+    { "POST", "/api/take/", take, ROUTE_KEY },
+    { "POST", "/api/login", log_in, 0 },
+    { "POST", "/api/logout", log_out, ROUTE_LOGOUT },
+    { "POST", "/api/regenerate", regenerate, 0 },
+    { "GET", "/api/count", get_count, ROUTE_SESSIONLESS },
 };
 
-const struct face api_face = { routes, sizeof routes / sizeof routes[0], fail };
+const struct face api_face = {
+    .routes = routes,
+    .count = sizeof routes / sizeof routes[0],
+    .check_token = check_token,
+    .bad_token = "The header X-CSRF-Token is missing or not of this session; GET /api/session has "
+                 "what belongs in it.",
+    .fail = fail,
+};

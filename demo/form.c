@@ -67,3 +67,17 @@ char *form_value(const char *body, size_t len, const char *name)
     }
     return NULL;
 }
+
+char *form_field(const char *body, size_t len, const char *name)
+{
+    static const char blanks[] = " \t\r\n";
+    char *value = form_value(body, len, name);
+    if (!value)
+        return calloc(1, 1);
+    const size_t start = strspn(value, blanks);
+    size_t rest = strlen(value) - start;
+    memmove(value, value + start, rest + 1);
+    while (rest > 0 && strchr(blanks, value[rest - 1]))
+        value[--rest] = '\0';
+    return value;
+}

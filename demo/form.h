@@ -17,4 +17,7 @@ bool text_is_longer(const char *text, size_t letters);
  * is not there, or not decodable. */
 char *form_value(const char *body, size_t len, const char *name);
 
+/* The same without the blanks around it, and "" when it is not there. NULL: no memory. */
+char *form_field(const char *body, size_t len, const char *name);
+
 #endif

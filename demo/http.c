@@ -4,6 +4,7 @@
 #include "answers.h"
 #include "form.h"
 #include "origin.h"
+#include "visitor.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,6 +29,7 @@ static const struct failure failures[] = {
       "The key or the value is not right: both are UTF-8, and the key is neither empty nor too "
       "long." },
     { SES_ERR_UNAVAILABLE, 503, "The session store cannot be reached; try again later." },
+    { SES_ERR_UNSUPPORTED, 501, "This session store cannot do that." },
 };
 
 static struct failure failure_of(int code)
@@ -49,8 +51,8 @@ int exchange_fail(struct exchange *x, unsigned status, const char *sentence)
 
 static bool path_fits(const struct route *route, const char *path)
 {
-    return route->takes_key ? strncmp(path, route->path, strlen(route->path)) == 0
-                            : strcmp(path, route->path) == 0;
+    return (route->traits & ROUTE_KEY) ? strncmp(path, route->path, strlen(route->path)) == 0
+                                       : strcmp(path, route->path) == 0;
 }
 
 static bool method_fits(const struct route *route, const char *method)
@@ -93,18 +95,43 @@ static bool take_key(struct exchange *x, const struct route *route)
     return x->key && url_decode(x->key);
 }
 
+static bool only_reads(const struct route *route)
+{
+    return strcmp(route->method, MHD_HTTP_METHOD_GET) == 0;
+}
+
+static int start(struct exchange *x, const struct route *route)
+{
+    struct ses_mhd_request request;
+    ses_mhd_read(x->connection, &request);
+    if (route->traits & ROUTE_LOGOUT)
+        request.request.flags |= SES_REQUEST_LOGOUT;
+    return ses_start(x->site->manager, &request.request, &x->session);
+}
+
+/* Without a session there is nothing that a forged request could be done with: where it comes from
+ * is then all that is asked. */
+static int handle(struct exchange *x, const struct route *route)
+{
+    int r = start(x, route);
+    if (r == SES_OK && !only_reads(route) && visitor_has_session(x->session))
+        r = x->face->check_token(x);
+    if (r == SES_ERR_DENIED)
+        return exchange_fail(x, MHD_HTTP_FORBIDDEN, x->face->bad_token);
+    return r == SES_OK ? route->handle(x) : r;
+}
+
 static int dispatch(struct exchange *x)
 {
     const struct route *route = find_route(x);
     if (!route)
         return answer_no_route(x);
-    if (strcmp(route->method, MHD_HTTP_METHOD_GET) != 0 && !origin_is_ours(x->connection))
+    if (!only_reads(route) && !origin_is_ours(x->connection))
         return exchange_fail(x, MHD_HTTP_FORBIDDEN, "This request comes from another site.");
-    if (route->takes_key && !take_key(x, route))
+    if ((route->traits & ROUTE_KEY) && !take_key(x, route))
         return exchange_fail(x, MHD_HTTP_BAD_REQUEST,
                              "The key in the address is not percent-encoded text.");
-    int r = route->sessionless ? SES_OK : ses_mhd_start(x->manager, x->connection, &x->session);
-    return r == SES_OK ? route->handle(x) : r;
+    return (route->traits & ROUTE_SESSIONLESS) ? route->handle(x) : handle(x, route);
 }
 
 /* ---- answering ---- */
@@ -207,7 +234,7 @@ static enum MHD_Result add_part(struct exchange *x, const char *part, size_t len
 }
 
 /* NOLINTNEXTLINE(readability-function-size): libmicrohttpd says which parameters */
-enum MHD_Result http_handle(void *manager, struct MHD_Connection *connection, const char *path,
+enum MHD_Result http_handle(void *site, struct MHD_Connection *connection, const char *path,
                             const char *method, const char *version, const char *part,
                             size_t *part_len, void **state)
 {
@@ -217,7 +244,7 @@ enum MHD_Result http_handle(void *manager, struct MHD_Connection *connection, co
         x = calloc(1, sizeof *x);
         if (!x)
             return MHD_NO;
-        *x = (struct exchange){ .manager = manager,
+        *x = (struct exchange){ .site = site,
                                 .connection = connection,
                                 .face = face_of(path),
                                 .method = method,

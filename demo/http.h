@@ -8,6 +8,12 @@
 
 enum { BODY_MAX = 256 << 10 };
 
+/* What all requests have in common. */
+struct site {
+    ses_manager *manager;
+    uint32_t fresh_s; /* how long ago a visitor may have logged in at most to change the e-mail */
+};
+
 /* What went wrong; the code is SES_OK when it was not the session. */
 struct failure {
     int code;
@@ -17,7 +23,7 @@ struct failure {
 
 /* One request, and the answer that is being made. */
 struct exchange {
-    ses_manager *manager;
+    const struct site *site;
     struct MHD_Connection *connection;
     const struct face *face;
     const char *method;
@@ -27,10 +33,11 @@ struct exchange {
     size_t body_len;
     bool body_too_large;
 
-    char *key;            /* what follows the route's path, decoded */
-    ses_session *session; /* NULL where the route has no use for it */
-    struct failure known; /* what its code means in this call; otherwise http.c says it */
-    bool session_ended;   /* the removal cookie goes out, whatever else happens */
+    char *key;              /* what follows the route's path, decoded */
+    ses_session *session;   /* NULL where the route has no use for it */
+    struct failure known;   /* what its code means in this call; otherwise http.c says it */
+    bool session_ended;     /* the removal cookie goes out, whatever else happens */
+    struct ses_slice flash; /* what this page is to say once (flash.h) */
 
     unsigned status;
     struct MHD_Response *response;
@@ -41,18 +48,25 @@ struct exchange {
  * more is committed. */
 typedef int handler_fn(struct exchange *x);
 
+enum route_trait {
+    ROUTE_KEY = 1 << 0, /* the path ends in '/', and a key follows it */
+    ROUTE_SESSIONLESS = 1 << 1,
+    ROUTE_LOGOUT = 1 << 2 /* takes the cookies away, also while the store cannot be read */
+};
+
 struct route {
     const char *method; /* "GET" serves HEAD, too */
     const char *path;
     handler_fn *handle;
-    bool takes_key; /* path ends in '/', and a key follows it */
-    bool sessionless;
+    unsigned traits; /* of enum route_trait */
 };
 
-/* A part of the site, with its own way of telling errors. */
+/* A part of the site, with its own way of carrying a CSRF token and of telling errors. */
 struct face {
     const struct route *routes;
     size_t count;
+    int (*check_token)(struct exchange *x); /* SES_ERR_DENIED */
+    const char *bad_token;                  /* what to say then */
     int (*fail)(struct exchange *x, const struct failure *failure);
 };
 
@@ -64,7 +78,7 @@ int exchange_fail(struct exchange *x, unsigned status, const char *sentence);
 
 /* ---- for libmicrohttpd ---- */
 
-enum MHD_Result http_handle(void *manager, struct MHD_Connection *connection, const char *path,
+enum MHD_Result http_handle(void *site, struct MHD_Connection *connection, const char *path,
                             const char *method, const char *version, const char *part,
                             size_t *part_len, void **state);
 void http_completed(void *unused, struct MHD_Connection *connection, void **state,

@@ -12,7 +12,14 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { THREADS_MAX = 256, THREADS_DEFAULT_MAX = 16, CONFIG_FILE_MAX = 1 << 20, HOST_MAX = 256 };
+enum {
+    THREADS_MAX = 256,
+    THREADS_DEFAULT_MAX = 16,
+    CONFIG_FILE_MAX = 1 << 20,
+    HOST_MAX = 256,
+    FRESH_DEFAULT_S = 60,
+    FRESH_MAX_S = 24 * 60 * 60
+};
 
 static const char default_listen[] = "127.0.0.1:8080";
 
@@ -24,7 +31,15 @@ static const char help[] =
     "  --config JSON|@FILE    settings of the session manager (docs/configuration.md); when "
     "neither\n"
     "                         maxSessions nor maxBytes is given, the provider memory keeps 100000\n"
-    "                         sessions and 256 MiB\n"
+    "                         sessions and 256 MiB; rememberLifetime is 30 days unless it, "
+    "preset,\n"
+    "                         or enableSetCookie is given\n"
+    "  --fresh SECONDS        how long ago a visitor may have logged in at most to change the "
+    "e-mail\n"
+    "                         address, 1 to 86400 (60)\n"
+    "  --policy [PRESET]      tells the policy that the settings make, and how it falls short of "
+    "a\n"
+    "                         preset (asvs-l1 to asvs-l3, aal1 to aal3), and ends\n"
     "  --threads N            threads that answer, 1 to 256 (one for each processor, at most 16)\n"
     "  -h, --help             this text\n"
     "  --version              the version of the library\n";
@@ -137,6 +152,30 @@ static bool parse_threads(const char *text, struct options *options)
     return true;
 }
 
+static bool parse_fresh(const char *text, struct options *options)
+{
+    unsigned long number;
+    if (!parse_number(text, FRESH_MAX_S, &number) || number == 0) {
+        warnx("--fresh %s: expected a number from 1 to %d", text, FRESH_MAX_S);
+        return false;
+    }
+    options->fresh_s = (uint32_t)number;
+    return true;
+}
+
+/* The preset may be left out, so getopt_long() takes it after a "=" only. */
+static bool take_policy(char **argv, struct options *options)
+{
+    const char *next = argv[optind];
+    options->policy = true;
+    options->preset = optarg;
+    if (!optarg && next && *next != '-') {
+        options->preset = next;
+        optind++;
+    }
+    return true;
+}
+
 /* A word of the command line, as it was given. */
 struct given {
     const char *word;
@@ -160,9 +199,13 @@ static enum options_outcome tell_version(void)
     return printf("sesame-demo %s\n", ses_version()) < 0 ? OPTIONS_BAD : OPTIONS_TOLD;
 }
 
-static bool set(int option, struct options *options)
+static bool set(int option, char **argv, struct options *options)
 {
     switch (option) {
+    case 'f':
+        return parse_fresh(optarg, options);
+    case 'y':
+        return take_policy(argv, options);
     case 'l':
         return parse_listen(optarg, options);
     case 'p':
@@ -175,7 +218,7 @@ static bool set(int option, struct options *options)
     }
 }
 
-static enum options_outcome apply(const struct given *given, struct options *options)
+static enum options_outcome apply(const struct given *given, char **argv, struct options *options)
 {
     if (given->option == ':')
         warnx("%s needs a value", given->word);
@@ -185,7 +228,7 @@ static enum options_outcome apply(const struct given *given, struct options *opt
         return tell(help);
     else if (given->option == 'v')
         return tell_version();
-    else if (set(given->option, options))
+    else if (set(given->option, argv, options))
         return OPTIONS_RUN;
     return OPTIONS_BAD;
 }
@@ -196,13 +239,19 @@ enum options_outcome options_parse(int argc, char **argv, struct options *option
         { "listen", required_argument, NULL, 'l' },
         { "provider", required_argument, NULL, 'p' },
         { "config", required_argument, NULL, 'c' },
+        { "fresh", required_argument, NULL, 'f' },
         { "help", no_argument, NULL, 'h' },
+        { "policy", optional_argument, NULL, 'y' },
         { "threads", required_argument, NULL, 't' },
         { "version", no_argument, NULL, 'v' },
         { 0 },
     };
     enum options_outcome outcome = OPTIONS_RUN;
-    *options = (struct options){ .provider = "memory", .threads = default_threads() };
+    *options = (struct options){
+        .provider = "memory",
+        .threads = default_threads(),
+        .fresh_s = FRESH_DEFAULT_S,
+    };
     if (!parse_listen(default_listen, options))
         return OPTIONS_BAD;
 
@@ -215,7 +264,7 @@ enum options_outcome options_parse(int argc, char **argv, struct options *option
         if (given.option == -1)
             break;
         given.name = index < 0 ? NULL : known[index].name;
-        outcome = apply(&given, options);
+        outcome = apply(&given, argv, options);
     }
     if (outcome == OPTIONS_RUN && optind < argc) {
         warnx("unexpected argument %s; --help lists the options", argv[optind]);

@@ -4,6 +4,8 @@
 
 /* The command line. */
 
+#include <stdbool.h>
+#include <stdint.h>
 #include <sys/socket.h>
 
 struct options {
@@ -13,6 +15,9 @@ struct options {
     const char *config; /* JSON; NULL: the defaults */
     char *config_file;  /* holds config when that came from a file */
     unsigned threads;
+    uint32_t fresh_s;
+    bool policy;        /* tell it instead of serving */
+    const char *preset; /* what to measure it against; NULL: the configured one */
 };
 
 enum options_outcome { OPTIONS_RUN, OPTIONS_TOLD, OPTIONS_BAD };

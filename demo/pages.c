@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* The site: what its addresses do. What it looks like is in views.c and style.css. */
+#include "account.h"
 #include "answers.h"
 #include "assets.h"
+#include "flash.h"
 #include "form.h"
 #include "views.h"
 #include "visitor.h"
@@ -15,11 +17,11 @@
 
 /* ---- the start page ---- */
 
-static int show_start(struct exchange *x)
+static int show_session(struct exchange *x)
 {
-    if (!visitor_name(x->session))
-        return view_welcome(x, MHD_HTTP_OK, NULL);
-    int r = ses_increment(x->session, "visits", 1);
+    int r = flash_take(x);
+    if (r == SES_OK)
+        r = ses_increment(x->session, "visits", 1);
     if (r == SES_ERR_WRONG_TYPE) /* a tinkerer has set it to a text: the page works all the same */
         r = SES_OK;
     if (r == SES_OK)
@@ -28,6 +30,14 @@ static int show_start(struct exchange *x)
         return r;
     const char *name = visitor_name(x->session);
     return name ? view_session(x, name) : answer_redirect(x, "/");
+}
+
+static int show_start(struct exchange *x)
+{
+    if (visitor_is_in(x->session))
+        return show_session(x);
+    const char *name = visitor_name(x->session);
+    return name ? view_greeting(x, name) : view_welcome(x, MHD_HTTP_OK, NULL);
 }
 
 static int show_style(struct exchange *x)
@@ -42,27 +52,22 @@ static int show_seed(struct exchange *x)
 
 /* ---- forms ---- */
 
-/* A field of the form that was sent, without the blanks around it; "" when it is not there. */
 static char *field_of(const struct exchange *x, const char *name)
 {
-    char *value = form_value(x->body, x->body_len, name);
-    if (!value)
-        return calloc(1, 1);
-    const size_t start = strspn(value, " \t\r\n");
-    size_t len = strlen(value) - start;
-    memmove(value, value + start, len + 1);
-    while (len > 0 && strchr(" \t\r\n", value[len - 1]))
-        value[--len] = '\0';
-    return value;
+    return form_field(x->body, x->body_len, name);
 }
 
 static int log_in_as(struct exchange *x, const char *name)
 {
+    char *box = form_value(x->body, x->body_len, "remember");
+    const bool remember = box != NULL;
+    free(box);
     if (!visitor_name_fits(name))
         return view_welcome(x, MHD_HTTP_BAD_REQUEST, "A name has 1 to 60 letters.");
-    int r = visitor_log_in(x->session, name);
+    int r = visitor_log_in(x, name, remember);
     if (r == SES_ERR_INVALID)
-        return view_welcome(x, MHD_HTTP_BAD_REQUEST, "This name is not UTF-8.");
+        return view_welcome(x, MHD_HTTP_BAD_REQUEST,
+                            "This name is not UTF-8, or holds more than letters.");
     return r == SES_OK ? answer_redirect(x, "/") : r;
 }
 
@@ -106,24 +111,32 @@ static int add_note_of(struct exchange *x, const char *text)
     return r == SES_OK ? answer_redirect(x, "/") : r;
 }
 
-static int add_note(struct exchange *x)
+static int read_note(struct exchange *x)
 {
-    if (!visitor_name(x->session))
-        return answer_redirect(x, "/");
     char *text = field_of(x, "text");
     int r = text ? add_note_of(x, text) : SES_ERR_NO_MEMORY;
     free(text);
     return r;
 }
 
-static int delete_note(struct exchange *x)
+static int add_note(struct exchange *x)
+{
+    return visitor_guard(x, 0, "/", read_note);
+}
+
+static int forget_note(struct exchange *x)
 {
     char *key = field_of(x, "key");
     int r = key ? SES_OK : SES_ERR_NO_MEMORY;
-    if (key && visitor_name(x->session) && strncmp(key, NOTE_PREFIX, strlen(NOTE_PREFIX)) == 0)
+    if (key && strncmp(key, NOTE_PREFIX, strlen(NOTE_PREFIX)) == 0)
         r = ses_delete(x->session, key);
     free(key);
     return r == SES_OK ? answer_redirect(x, "/") : r;
+}
+
+static int delete_note(struct exchange *x)
+{
+    return visitor_guard(x, 0, "/", forget_note);
 }
 
 /* ---- the table ---- */
@@ -135,14 +148,36 @@ static int fail(struct exchange *x, const struct failure *failure)
     return failure->code == SES_ERR_GONE ? answer_redirect(x, "/") : view_failure(x, failure);
 }
 
+static int check_token(struct exchange *x)
+{
+    char *token = form_value(x->body, x->body_len, "csrf");
+    int r = ses_csrf_check(x->session, token);
+    free(token);
+    return r;
+}
+
 static const struct route routes[] = {
-    { "GET", "/", show_start, false, false },
-    { "GET", "/style.css", show_style, false, true },
-    { "GET", "/seed.svg", show_seed, false, true },
-    { "POST", "/login", log_in, false, false },
-    { "POST", "/logout", log_out, false, false },
-    { "POST", "/notes", add_note, false, false },
-    { "POST", "/notes/delete", delete_note, false, false },
+    { "GET", "/", show_start, 0 },
+    { "GET", "/style.css", show_style, ROUTE_SESSIONLESS },
+    { "GET", "/seed.svg", show_seed, ROUTE_SESSIONLESS },
+    { "POST", "/login", log_in, 0 },
+    { "POST", "/logout", log_out, ROUTE_LOGOUT },
+    { "POST", "/notes", add_note, 0 },
+    { "POST", "/notes/delete", delete_note, 0 },
+    { "GET", "/devices", account_show_devices, 0 },
+    { "POST", "/devices/end", account_end_device, 0 },
+    { "POST", "/devices/end-others", account_end_others, 0 },
+    { "GET", "/account/email", account_show_email, 0 },
+    { "POST", "/account/email", account_save_email, 0 },
+    { "GET", "/account/confirm", account_ask, 0 },
+    { "POST", "/account/confirm", account_confirm, 0 },
 };
 
-const struct face pages_face = { routes, sizeof routes / sizeof routes[0], fail };
+const struct face pages_face = {
+    .routes = routes,
+    .count = sizeof routes / sizeof routes[0],
+    .check_token = check_token,
+    .bad_token = "This form is too old, or does not come from this site. Nothing was changed: go "
+                 "back, reload the page, and send it again.",
+    .fail = fail,
+};

@@ -56,7 +56,7 @@ static int open_socket(const struct options *options, struct server *server)
 
 /* ---- the daemon ---- */
 
-bool server_start(struct server *server, const struct options *options, ses_manager *manager)
+bool server_start(struct server *server, const struct options *options, struct site *site)
 {
     const int fd = open_socket(options, server);
     if (fd < 0)
@@ -64,11 +64,11 @@ bool server_start(struct server *server, const struct options *options, ses_mana
     /* A pool of one is no pool to libmicrohttpd. */
     const unsigned pool = options->threads > 1 ? options->threads : 0;
     server->daemon = MHD_start_daemon(
-        MHD_USE_EPOLL_INTERNAL_THREAD, 0, NULL, NULL, http_handle, manager,
-        MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_THREAD_POOL_SIZE, pool,
-        MHD_OPTION_NOTIFY_COMPLETED, http_completed, NULL, MHD_OPTION_UNESCAPE_CALLBACK,
-        http_keep_escapes, NULL, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_CONNECTION_S,
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)REQUEST_MEMORY, MHD_OPTION_END);
+        MHD_USE_EPOLL_INTERNAL_THREAD, 0, NULL, NULL, http_handle, site, MHD_OPTION_LISTEN_SOCKET,
+        fd, MHD_OPTION_THREAD_POOL_SIZE, pool, MHD_OPTION_NOTIFY_COMPLETED, http_completed, NULL,
+        MHD_OPTION_UNESCAPE_CALLBACK, http_keep_escapes, NULL, MHD_OPTION_CONNECTION_TIMEOUT,
+        (unsigned)IDLE_CONNECTION_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)REQUEST_MEMORY,
+        MHD_OPTION_END);
     if (!server->daemon) {
         warnx("cannot start the web server on %s with %u threads", server->authority,
               options->threads);

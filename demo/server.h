@@ -6,12 +6,11 @@
 
 #include "options.h"
 
-#include <sesame/manager.h>
-
 #include <netinet/in.h>
 #include <stdbool.h>
 
 struct MHD_Daemon;
+struct site;
 
 struct server {
     struct MHD_Daemon *daemon;
@@ -19,7 +18,7 @@ struct server {
 };
 
 /* When it fails, why has been told on standard error. */
-bool server_start(struct server *server, const struct options *options, ses_manager *manager);
+bool server_start(struct server *server, const struct options *options, struct site *site);
 
 /* Answers what is under way, then frees. */
 void server_stop(struct server *server);

@@ -5,29 +5,37 @@
 #include "visitor.h"
 
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 /* ---- nobody is logged in ---- */
 
-int view_welcome(struct exchange *x, unsigned status, const char *complaint)
+static void write_login_form(struct html *html, bool complains)
 {
-    struct html html;
-    int r = html_begin(&html, "Log in");
-    if (r != SES_OK)
-        return r;
-    (void)fputs("<section class=\"card\">\n<h1>Open sesame</h1>\n"
-                "<p>Say any name to begin a session. No password: this is a demo.</p>\n"
-                "<form method=\"post\" action=\"/login\" class=\"row\">\n"
-                "<label for=\"name\">Your name</label>\n",
-                html.out);
-    (void)fprintf(html.out,
+    html_form(html, "/login", "row");
+    (void)fprintf(html->out,
+                  "<label for=\"name\">Your name</label>\n"
                   "<input id=\"name\" name=\"name\" required maxlength=\"%d\" "
                   "autocomplete=\"nickname\" autofocus%s>\n",
                   NAME_MAX_LETTERS,
-                  complaint ? " aria-invalid=\"true\" aria-describedby=\"complaint\"" : "");
-    (void)fputs("<button>Log in</button>\n</form>\n", html.out);
+                  complains ? " aria-invalid=\"true\" aria-describedby=\"complaint\"" : "");
+    (void)fputs("<button>Log in</button>\n"
+                "<label class=\"box\"><input type=\"checkbox\" name=\"remember\" value=\"yes\"> "
+                "Remember me in this browser</label>\n"
+                "</form>\n",
+                html->out);
+}
+
+int view_welcome(struct exchange *x, unsigned status, const char *complaint)
+{
+    struct html html;
+    int r = html_begin(&html, x, "Log in");
+    if (r != SES_OK)
+        return r;
+    (void)fputs("<section class=\"card\">\n<h1>Open sesame</h1>\n"
+                "<p>Say any name to begin a session. No password: this is a demo.</p>\n",
+                html.out);
+    write_login_form(&html, complaint != NULL);
     if (complaint) {
         (void)fputs("<p class=\"complaint\" id=\"complaint\" role=\"alert\">", html.out);
         html_text(&html, complaint);
@@ -37,6 +45,27 @@ int view_welcome(struct exchange *x, unsigned status, const char *complaint)
                 "cookie.</p>\n</section>\n",
                 html.out);
     return html_answer(&html, x, status);
+}
+
+/* ---- somebody is remembered ---- */
+
+int view_greeting(struct exchange *x, const char *name)
+{
+    struct html html;
+    int r = html_begin(&html, x, "Welcome back");
+    if (r != SES_OK)
+        return r;
+    (void)fputs("<section class=\"card\">\n<h1>Welcome back, <span id=\"user\">", html.out);
+    html_text(&html, name);
+    (void)fputs("</span></h1>\n<p>This browser is remembered, which is good for a greeting. To see "
+                "what is yours, show that it is you.</p>\n<div class=\"buttons\">",
+                html.out);
+    html_form(&html, "/account/confirm", NULL);
+    (void)fputs("<button>It is me</button></form>\n", html.out);
+    html_form(&html, "/logout", NULL);
+    (void)fputs("<button class=\"quiet\">It is somebody else</button></form></div>\n</section>\n",
+                html.out);
+    return html_answer(&html, x, MHD_HTTP_OK);
 }
 
 /* ---- the session ---- */
@@ -88,9 +117,9 @@ static void write_session(struct html *html, ses_session *session, const char *n
     (void)fputs("<section class=\"card\">\n<div class=\"title\"><h1>Hello, <span id=\"user\">",
                 html->out);
     html_text(html, name);
-    (void)fputs("</span></h1>\n<form method=\"post\" action=\"/logout\">"
-                "<button class=\"quiet\">Log out</button></form></div>\n",
-                html->out);
+    (void)fputs("</span></h1>\n", html->out);
+    html_form(html, "/logout", NULL);
+    (void)fputs("<button class=\"quiet\">Log out</button></form></div>\n", html->out);
     write_facts(html, session);
     (void)fputs("</section>\n", html->out);
 }
@@ -107,20 +136,15 @@ static int write_note(void *arg, const char *key, const struct ses_value *value)
     struct notes *notes = arg;
     if (strncmp(key, NOTE_PREFIX, strlen(NOTE_PREFIX)) != 0 || value->type != SES_TYPE_TEXT)
         return 0;
-    char *text = strndup(value->bytes.len > 0 ? value->bytes.data : "", value->bytes.len);
-    if (!text)
-        return SES_ERR_NO_MEMORY;
     FILE *out = notes->html->out;
     (void)fputs(notes->count++ == 0 ? "<ul class=\"notes\">\n<li><p>" : "<li><p>", out);
-    html_text(notes->html, text);
-    (void)fputs("</p>\n<form method=\"post\" action=\"/notes/delete\">"
-                "<input type=\"hidden\" name=\"key\" value=\"",
-                out);
-    html_text(notes->html, key);
-    (void)fputs("\"><button class=\"quiet\" aria-label=\"Delete the note: ", out);
-    html_text(notes->html, text);
+    html_slice(notes->html, value->bytes);
+    (void)fputs("</p>\n", out);
+    html_form(notes->html, "/notes/delete", NULL);
+    html_hidden(notes->html, "key", key);
+    (void)fputs("<button class=\"quiet\" aria-label=\"Delete the note: ", out);
+    html_slice(notes->html, value->bytes);
     (void)fputs("\">Delete</button></form></li>\n", out);
-    free(text);
     return 0;
 }
 
@@ -130,8 +154,8 @@ static int write_notes(struct html *html, ses_session *session)
     (void)fputs("<section class=\"card\">\n<h2>Notes</h2>\n", html->out);
     int r = ses_each(session, write_note, &notes);
     (void)fputs(notes.count > 0 ? "</ul>\n" : "<p class=\"aside\">None yet.</p>\n", html->out);
+    html_form(html, "/notes", "row");
     (void)fprintf(html->out,
-                  "<form method=\"post\" action=\"/notes\" class=\"row\">\n"
                   "<label for=\"text\">A new note</label>\n"
                   "<input id=\"text\" name=\"text\" required maxlength=\"%d\" "
                   "autocomplete=\"off\">\n"
@@ -143,7 +167,7 @@ static int write_notes(struct html *html, ses_session *session)
 int view_session(struct exchange *x, const char *name)
 {
     struct html html;
-    int r = html_begin(&html, "Your session");
+    int r = html_begin(&html, x, "Your session");
     if (r != SES_OK)
         return r;
     write_session(&html, x->session, name);
@@ -157,7 +181,7 @@ int view_session(struct exchange *x, const char *name)
 int view_failure(struct exchange *x, const struct failure *failure)
 {
     struct html html;
-    int r = html_begin(&html, "Sorry");
+    int r = html_begin(&html, x, "Sorry");
     if (r != SES_OK)
         return r;
     (void)fprintf(html.out, "<section class=\"card\">\n<h1>Sorry <small>%u</small></h1>\n<p>",

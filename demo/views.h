@@ -14,6 +14,9 @@ enum { NOTE_MAX_LETTERS = 500 };
 /* The form to log in; @p complaint may be NULL. */
 int view_welcome(struct exchange *x, unsigned status, const char *complaint);
 
+/* To whom this browser remembers, and who has not shown yet that it is that one. */
+int view_greeting(struct exchange *x, const char *name);
+
 /* The session and its notes. After a commit, so that it shows what is stored. */
 int view_session(struct exchange *x, const char *name);
 

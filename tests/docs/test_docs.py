@@ -95,11 +95,20 @@ class Guide(unittest.TestCase):
         first = headers["Set-Cookie"].split(";")[0]
         self.assertIn("Hello, ada.", ask("GET", "/", Cookie=first)[2])
 
-        second = ask("POST", "/login", "user=ada", Cookie=first)[1]["Set-Cookie"].split(";")[0]
+        def token_for(cookie):
+            page = ask("GET", "/", Cookie=cookie)[2]
+            return "csrf=" + re.search(r"name=csrf value=([\w-]+)>", page)[1]
+
+        body = f"user=ada&{token_for(first)}"
+        second = ask("POST", "/login", body, Cookie=first)[1]["Set-Cookie"].split(";")[0]
         self.assertNotEqual(first, second)
         self.assertNotIn("ada", ask("GET", "/", Cookie=first)[2])
-        self.assertEqual(ask("POST", "/logout", "", Cookie=second, Origin="null")[0], 403)
-        status, headers, _ = ask("POST", "/logout", "", Cookie=second, Origin=origin)
+        token = token_for(second)
+        self.assertEqual(ask("POST", "/logout", token, Cookie=second, Origin="null")[0], 403)
+        for forged in ("", "csrf=", "csrf=" + "A" * 43, token[:-1], token + "A" * 99):
+            self.assertEqual(ask("POST", "/logout", forged, Cookie=second)[0], 403, forged)
+        self.assertIn("Hello, ada.", ask("GET", "/", Cookie=second)[2])
+        status, headers, _ = ask("POST", "/logout", token, Cookie=second, Origin=origin)
         self.assertEqual((status, headers["Location"]), (303, "/"))
         self.assertIn("Max-Age=0", headers["Set-Cookie"])
         self.assertNotIn("ada", ask("GET", "/", Cookie=second)[2])

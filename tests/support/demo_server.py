@@ -91,8 +91,8 @@ class DemoServer:
     def visitor(self, cookie=None):
         return Visitor(self, cookie)
 
-    def pipeline(self, requests, cookie=None):
-        return Pipeline(self, requests, cookie)
+    def pipeline(self, requests, cookie=None, token=None):
+        return Pipeline(self, requests, cookie, token)
 
     def count(self):
         """Sessions alive."""
@@ -115,27 +115,39 @@ class Answer:
 
     @property
     def set_cookie(self):
-        """The one Set-Cookie field, or None."""
-        fields = self.headers.get_all("Set-Cookie", [])
+        """The one Set-Cookie field of the session, or None."""
+        return self.cookie_field(False)
+
+    @property
+    def set_remember(self):
+        """The one of a remembered log-in, or None."""
+        return self.cookie_field(True)
+
+    def cookie_field(self, remembers):
+        fields = [field for field in self.headers.get_all("Set-Cookie", [])
+                  if field.split("=")[0].endswith("-remember") == remembers]
         if len(fields) > 1:
             raise AssertionError(f"more than one: {fields}")
         return fields[0] if fields else None
 
 
-def cookie_after(cookie, answer):
-    """What a browser that had this cookie has after the answer; None: none."""
-    field = answer.set_cookie
+def cookie_after(cookie, field):
+    """What a browser that had this cookie has after that Set-Cookie; None: none."""
     if field is None:
         return cookie
     return None if "Max-Age=0" in field else field.split(";")[0]
 
 
 class Visitor(contextlib.AbstractContextManager):
-    """One browser: one connection that is kept, one cookie ("id=...")."""
+    """One browser: one connection that is kept, one cookie ("id=...") and perhaps a second one that
+    remembers it. Like a script of the site, it sends the session's CSRF token with each call of the
+    JSON interface that changes something."""
 
-    def __init__(self, server, cookie=None):
+    def __init__(self, server, cookie=None, remembered=None):
         self.server = server
         self.cookie = cookie
+        self.remembered = remembered
+        self.known_token = (None, None)  # of which cookie, and the token
         self.connection = http.client.HTTPConnection(server.host, server.port, timeout=PATIENCE_S)
 
     def __exit__(self, *_):
@@ -143,17 +155,35 @@ class Visitor(contextlib.AbstractContextManager):
 
     def ask(self, method, path, body=None, headers=()):
         fields = dict(headers)
-        if self.cookie:
-            fields.setdefault("Cookie", self.cookie)
+        if method not in ("GET", "HEAD") and path.startswith("/api/") and self.token():
+            fields.setdefault("X-CSRF-Token", self.token())
+        return self.send(method, path, body, fields)
+
+    def send(self, method, path, body, fields):
+        cookies = [cookie for cookie in (self.cookie, self.remembered) if cookie]
+        if cookies:
+            fields = {"Cookie": "; ".join(cookies)} | fields
         self.connection.request(method, path, body, fields)
         response = self.connection.getresponse()
         answer = Answer(response.status, response.headers, response.read())
-        self.cookie = cookie_after(self.cookie, answer)
+        self.cookie = cookie_after(self.cookie, answer.set_cookie)
+        self.remembered = cookie_after(self.remembered, answer.set_remember)
         return answer
 
+    def token(self):
+        """The CSRF token of the session; None without one, or while it cannot be read."""
+        if not self.cookie:
+            return None
+        if self.known_token[0] != self.cookie:
+            answer = self.send("GET", "/api/session", None, {})
+            self.known_token = (self.cookie, answer.json().get("csrf"))
+        return self.known_token[1]
+
     def twin(self):
-        """The same browser's next connection, as its cookie is now."""
-        return Visitor(self.server, self.cookie)
+        """The same browser's next connection, as its cookies are now."""
+        twin = Visitor(self.server, self.cookie, self.remembered)
+        twin.known_token = self.known_token
+        return twin
 
     def session(self):
         return self.ask("GET", "/api/session").json()
@@ -163,10 +193,11 @@ class Pipeline(contextlib.AbstractContextManager):
     """Many requests sent at once on one connection: so several connections keep all threads of the
     server busy with one session, which a client that waits for each answer does not."""
 
-    def __init__(self, server, requests, cookie=None):
+    def __init__(self, server, requests, cookie=None, token=None):
         self.socket = socket.create_connection((server.host, server.port), timeout=PATIENCE_S)
         self.file = self.socket.makefile("rb")
         field = f"Cookie: {cookie}\r\n" if cookie else ""
+        field += f"X-CSRF-Token: {token}\r\n" if token else ""
         self.requests = [
             f"{method} {path} HTTP/1.1\r\nHost: {server.authority}\r\n{field}"
             f"Content-Length: {len(body)}\r\n\r\n{body}".encode()

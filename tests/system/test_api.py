@@ -39,8 +39,9 @@ class Api(unittest.TestCase):
 class Values(Api):
     def test_a_stranger_has_an_empty_new_session(self):
         session = self.visitor.session()
-        self.assertEqual(list(session), ["new", "user", "data", "created_ms", "expires_ms"])
-        self.assertEqual((session["new"], session["user"], session["data"]), (True, None, {}))
+        self.assertEqual(list(session), ["new", "user", "level", "csrf", "data", "created_ms",
+                                         "expires_ms"])
+        self.assertEqual(list(session.values())[:5], [True, None, 0, None, {}])
 
     def test_a_value_is_kept_until_it_is_deleted(self):
         self.assert_ok(self.ask("PUT", "/api/session/colour", "blue"))
@@ -178,20 +179,17 @@ class LogIn(Api):
         self.assert_ok(self.ask("POST", "/api/login?user=" + "%c3%a9" * 60))
         self.assertEqual(self.visitor.session()["user"], "é" * 60)
 
-    def test_the_name_is_changed_by_logging_in_and_out_only(self):
-        for name in (None, "alice"):
-            if name:
-                self.ask("POST", f"/api/login?user={name}")
-            before = self.visitor.cookie
-            for method, path in (("PUT", "session/user"), ("PUT", "session/%75ser"),
-                                 ("DELETE", "session/user"), ("POST", "increment/user"),
-                                 ("POST", "take/user")):
-                with self.subTest(name=name, method=method, path=path):
-                    answer = self.ask(method, f"/api/{path}")
-                    self.assert_error(answer, 403, "POST /api/login")
-                    self.assertIsNone(answer.set_cookie)
-            self.assertEqual(self.visitor.session()["user"], name)
-            self.assertEqual(self.visitor.cookie, before)
+    def test_a_value_called_user_logs_nobody_in(self):
+        for user in (None, "alice"):
+            if user:
+                self.ask("POST", f"/api/login?user={user}")
+            self.assert_ok(self.ask("PUT", "/api/session/user", "root"))
+            session = self.visitor.session()
+            self.assertEqual((session["user"], session["data"]), (user, {"user": "root"}))
+
+    def test_log_in_is_of_the_level_full(self):
+        self.ask("POST", "/api/login?user=alice")
+        self.assertEqual(self.visitor.session()["level"], 3)
 
     def test_regenerate_changes_the_id_only(self):
         self.ask("PUT", "/api/session/a", "1")
@@ -257,6 +255,51 @@ class Cookie(Api):
         for path in ("/api/session", "/api/count", "/"):
             answer = self.ask("GET", path)
             self.assertNotIn(secret, answer.text + str(answer.headers))
+
+
+class Tokens(Api):
+    CHANGES = (("PUT", "/api/session/a"), ("DELETE", "/api/session/kept"),
+               ("POST", "/api/increment/n"), ("POST", "/api/take/kept"),
+               ("POST", "/api/login?user=eve"), ("POST", "/api/regenerate"),
+               ("POST", "/api/logout"))
+
+    def test_each_change_of_a_session_asks_for_its_token(self):
+        self.ask("POST", "/api/login?user=alice")
+        self.ask("PUT", "/api/session/kept", "1")
+        before = self.visitor.cookie
+        with self.server.visitor() as eve:
+            eve.ask("POST", "/api/login?user=eve")
+            tokens = {"none": "", "short": "A", "of another session": eve.token(),
+                      "made up": "A" * len(eve.token()), "long": "A" * 5000,
+                      "cut": self.visitor.token()[:-1]}
+        for method, path in self.CHANGES:
+            for kind, token in tokens.items():
+                with self.subTest(path=path, token=kind):
+                    answer = self.ask(method, path, "x", {"X-CSRF-Token": token})
+                    self.assert_error(answer, 403, "X-CSRF-Token")
+        session = self.visitor.session()
+        self.assertEqual((session["user"], session["data"]), ("alice", {"kept": "1"}))
+        self.assertEqual(self.visitor.cookie, before)
+
+    def test_a_token_differs_at_each_call_and_all_are_good(self):
+        self.ask("PUT", "/api/session/a", "1")
+        tokens = {self.visitor.session()["csrf"] for _ in range(5)}
+        self.assertEqual(len(tokens), 5)
+        for token in tokens:
+            self.assert_ok(self.ask("PUT", "/api/session/a", "1", {"X-CSRF-Token": token}))
+
+    def test_a_log_in_ends_the_token_from_before(self):
+        self.ask("PUT", "/api/session/a", "1")
+        before = self.visitor.token()
+        self.ask("POST", "/api/login?user=alice")
+        self.assert_error(self.ask("PUT", "/api/session/a", "2", {"X-CSRF-Token": before}), 403)
+        self.assertEqual(self.visitor.session()["data"], {"a": "1"})
+
+    def test_regenerate_keeps_the_token(self):
+        self.ask("PUT", "/api/session/a", "1")
+        before = self.visitor.token()
+        self.ask("POST", "/api/regenerate")
+        self.assert_ok(self.ask("PUT", "/api/session/a", "2", {"X-CSRF-Token": before}))
 
 
 class Laziness(Api):

@@ -37,6 +37,13 @@ class Outage(unittest.TestCase):
         for name in what:
             (self.folder / name).unlink()
 
+    def remembered(self):
+        """A browser that is logged in, and would be again."""
+        browser = self.server.visitor()
+        browser.ask("POST", "/login", "name=alice&remember=yes")
+        self.assertTrue(browser.cookie and browser.remembered)
+        return browser
+
     def assert_unavailable(self, answer):
         self.assertEqual(answer.status, 503)
         self.assertGreater(int(answer.headers["Retry-After"]), 0)
@@ -47,7 +54,7 @@ class Outage(unittest.TestCase):
         for path in ("/api/logout", "/logout"):
             with self.subTest(path=path), self.visitor.twin() as browser:
                 self.take_away("write")
-                answer = browser.ask("POST", path)
+                answer = browser.ask("POST", path, f"csrf={browser.token()}")
                 self.bring_back("write")
                 self.assert_unavailable(answer)
                 self.assertRegex(answer.set_cookie, r"\Aid=; .*Max-Age=0")
@@ -56,14 +63,48 @@ class Outage(unittest.TestCase):
 
     def test_nobody_counts_as_logged_out_while_sessions_cannot_be_read(self):
         self.take_away("load", "write")
-        for method, path in (("GET", "/"), ("GET", "/api/session"), ("POST", "/api/logout"),
-                             ("POST", "/logout"), ("PUT", "/api/session/a")):
+        for method, path in (("GET", "/"), ("GET", "/api/session"), ("PUT", "/api/session/a"),
+                             ("GET", "/devices"), ("POST", "/devices/end-others"),
+                             ("GET", "/account/email"), ("POST", "/account/email"),
+                             ("GET", "/account/confirm"), ("POST", "/account/confirm"),
+                             ("POST", "/login"), ("POST", "/notes")):
             with self.subTest(path=path):
                 answer = self.ask(method, path)
                 self.assert_unavailable(answer)
                 self.assertIsNone(answer.set_cookie)
         self.bring_back("load", "write")
         self.assertEqual(self.visitor.session()["user"], "alice")
+
+    def test_who_leaves_while_sessions_cannot_be_read_loses_the_cookies_all_the_same(self):
+        for path in ("/api/logout", "/logout"):
+            with self.subTest(path=path), self.remembered() as browser:
+                self.take_away("load", "write")
+                answer = browser.ask("POST", path)
+                self.bring_back("load", "write")
+                self.assert_unavailable(answer)
+                self.assertEqual((browser.cookie, browser.remembered), (None, None))
+
+    def test_a_log_out_takes_the_cookie_that_remembers_too(self):
+        with self.remembered() as browser:
+            self.take_away("write")
+            answer = browser.ask("POST", "/logout", f"csrf={browser.token()}")
+            self.bring_back("write")
+            self.assert_unavailable(answer)
+            self.assertEqual((browser.cookie, browser.remembered), (None, None))
+
+    def test_a_log_in_and_a_step_up_that_are_not_stored_change_nothing(self):
+        before = self.visitor.cookie
+        csrf = f"csrf={self.visitor.token()}"
+        self.take_away("write")
+        for path, fields in (("/login", "name=bob&remember=yes"), ("/account/confirm", "to=/"),
+                             ("/devices/end-others", ""), ("/account/email", "email=a%40b")):
+            with self.subTest(path=path):
+                answer = self.ask("POST", path, f"{csrf}&{fields}")
+                self.assert_unavailable(answer)
+                self.assertIn("<h1>Sorry <small>503", answer.text)
+        self.bring_back("write")
+        self.assertEqual(self.visitor.session()["user"], "alice")
+        self.assertEqual(self.visitor.cookie, before)
 
     def test_a_change_that_is_not_stored_is_told(self):
         self.take_away("write")

@@ -26,8 +26,8 @@ class Options(unittest.TestCase):
     def test_help_names_every_option(self):
         done = run_demo("--help")
         self.assertEqual((done.returncode, done.stderr), (0, ""))
-        for option in ("--listen", "--provider", "--config", "--threads", "-h, --help",
-                       "--version"):
+        for option in ("--listen", "--provider", "--config", "--threads", "--fresh", "--policy",
+                       "-h, --help", "--version"):
             self.assertIn(option, done.stdout)
         self.assertEqual(run_demo("-h").stdout, done.stdout)
 
@@ -79,6 +79,38 @@ class Options(unittest.TestCase):
         for threads in ("", "0", "257", "-1", "two", "2x"):
             with self.subTest(threads=threads):
                 self.assert_refused("--threads", threads, says="1 to 256")
+
+    def test_an_age_of_a_log_in_out_of_range_is_refused(self):
+        for seconds in ("", "0", "86401", "-1", "x", "1x", "99999999999"):
+            with self.subTest(seconds=seconds):
+                self.assert_refused("--fresh", seconds, says="1 to 86400")
+
+    def policy(self, *args):
+        done = run_demo(*args)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        return done.stdout.splitlines()
+
+    def test_policy_tells_what_is_in_force_and_ends(self):
+        lines = self.policy("--policy")
+        self.assertIn("idle timeout: 1800 s", lines)
+        self.assertIn("a log-in is remembered for: 2592000 s", lines)
+        self.assertFalse([line for line in lines if line.startswith("short of")])
+        self.assertIn("idle timeout: 5 s", self.policy("--policy", "--config", '{"idleTimeout": 5}'))
+
+    def test_policy_is_measured_against_a_preset(self):
+        for args in (("--policy", "aal2"), ("--policy=aal2",), ("--policy=asvs-l3", "--policy=aal2")):
+            with self.subTest(args=args):
+                lines = self.policy(*args)
+                self.assertTrue([line for line in lines if line.startswith("short of aal2: ")])
+
+    def test_with_a_preset_the_demo_remembers_nobody_unless_told_to(self):
+        lines = self.policy("--config", '{"Preset": "aal2"}', "--policy")
+        self.assertIn("a log-in is remembered for: not at all", lines)
+
+    def test_a_preset_that_there_is_not_is_refused(self):
+        for args in (("--policy", "aal4"), ("--policy=",), ("--policy=AAL2 ",)):
+            with self.subTest(args=args):
+                self.assert_refused(*args, says="asvs-l1 to asvs-l3")
 
     def test_a_config_that_is_no_json_is_refused(self):
         for config in ("{", "[]", "7", "{\"gclifetime\": 60"):
