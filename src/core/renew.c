@@ -83,8 +83,18 @@ static int make_next(ses_session *session, const struct snapshot *base,
     return r == SES_OK ? session_dress(session, blob, ret_snapshot) : r;
 }
 
+/* Does nobody know what lies under the old id? It may be a marker, and lead to the new record. */
+static bool may_stand(const ses_session *session)
+{
+    ses_manager *manager = session->manager;
+    CLEANUP(record_drop) struct ses_record record = { 0 };
+    return ses_is_failure(
+        lookup_record(manager, &session->id.key, manager_now_ms(manager), &record));
+}
+
 /* The new record stands before the old one falls: a crash between leaves two, never none. */
-static int cut_old(ses_session *session, const struct snapshot *base, const struct renewal *renewal,
+static int cut_old(ses_session *session, const struct renewal_plan *plan,
+                   const struct snapshot *base, const struct renewal *renewal,
                    struct ses_record *ret_winner)
 {
     ses_manager *manager = session->manager;
@@ -96,7 +106,7 @@ static int cut_old(ses_session *session, const struct snapshot *base, const stru
         return SES_OK;
     }
     r = session_confirm(session, &session->id.key, renewal->marker.version, r);
-    if (r < 0)
+    if (r < 0 && !(plan->leaves == SES_KIND_MOVED && may_stand(session)))
         (void)store_destroy(manager->store, &renewal->id.key, now_ms);
     return r == SES_ERR_NOT_FOUND ? SES_ERR_GONE : r;
 }
@@ -140,7 +150,7 @@ static int renew_once(ses_session *session, const struct renewal_plan *plan,
             (void)store_destroy(session->manager->store, &renewal.id.key,
                                 manager_now_ms(session->manager));
         if (r == SES_OK)
-            r = cut_old(session, base, &renewal, ret_winner);
+            r = cut_old(session, plan, base, &renewal, ret_winner);
     }
     if (r == SES_OK)
         settle(session, &renewal);

@@ -197,9 +197,13 @@ static int evict_shadows(ses_session *session, const struct response *response, 
     int r = SES_OK;
     for (size_t d = 0; evicts(session) && d <= domains->count; d++) {
         const char *domain = d < domains->count ? domains->items[d] : config->domain;
-        for (size_t p = 0; r == SES_OK && p <= paths->count; p++)
-            r = evict(session, response, domain,
-                      p < paths->count ? paths->items[p] : config->cookie_path, now_ms);
+        if (d < domains->count && same_text(domain, config->domain))
+            continue; /* ours comes last, once */
+        for (size_t p = 0; r == SES_OK && p <= paths->count; p++) {
+            const char *path = p < paths->count ? paths->items[p] : config->cookie_path;
+            if (p == paths->count || !same_text(path, config->cookie_path))
+                r = evict(session, response, domain, path, now_ms);
+        }
     }
     return r;
 }

@@ -155,6 +155,23 @@ static void nothing_is_evicted_that_was_not_configured(void **state)
     ses_release(session);
 }
 
+static void what_is_configured_twice_is_evicted_once(void **state)
+{
+    struct scene *scene = scene_with(
+        state, "{\"cookieName\":\"sid\",\"domain\":\"app.example.org\",\"evictDomains\":"
+               "[\"app.example.org\",\"example.org\"],\"evictPaths\":[\"/\",\"/shop\"]}");
+    const struct visitor visitor = new_visitor(scene);
+    char cookie[600];
+    (void)snprintf(cookie, sizeof cookie, "sid=rubbish; %s", visitor.cookie);
+    const char *const fields[] = { cookie };
+    ses_session *session = start(scene, fields, 1);
+    const struct ses_headers *headers;
+    assert_ok(ses_commit(session, &headers));
+    assert_int_equal(evicted(headers), 3);
+    assert_false(evicts(headers, "app.example.org", "/"));
+    ses_release(session);
+}
+
 static void a_name_that_can_be_planted_is_said_at_start(void **state)
 {
     static const char warning[] = "has no __Host- prefix: a sibling domain can plant one";
@@ -178,6 +195,7 @@ int main(void)
         CASE(one_unknown_id_evicts_nothing_until_a_cookie_is_set),
         CASE(a_flood_of_cookies_is_bounded_and_evicted),
         CASE(nothing_is_evicted_that_was_not_configured),
+        CASE(what_is_configured_twice_is_evicted_once),
         CASE(a_name_that_can_be_planted_is_said_at_start),
     };
     return cmocka_run_group_tests_name("evict", tests, NULL, NULL);

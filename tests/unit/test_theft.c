@@ -422,6 +422,13 @@ static void check_after_failure(struct scene *scene, struct visitor *visitor, in
     assert_int_equal(scene_told(scene, SES_EVENT_THEFT), 0);
 }
 
+static void fail_loads(void *arg, enum fake_op op, const struct ses_key *key)
+{
+    (void)arg, (void)key;
+    if (op == FAKE_LOAD)
+        fake_provider_fail_call(FAKE_LOAD, 1, SES_ERR_UNAVAILABLE, FAKE_BEFORE_ACT);
+}
+
 static void a_failure_anywhere_in_a_renewal_loses_and_doubles_nothing(void **state)
 {
     static const enum fake_op ops[] = { FAKE_LOAD, FAKE_CREATE, FAKE_SAVE };
@@ -445,6 +452,23 @@ static void a_failure_anywhere_in_a_renewal_loses_and_doubles_nothing(void **sta
             check_after_failure(scene, &visitor, r);
         }
     }
+}
+
+static void a_renewal_of_which_nobody_knows_keeps_both_records(void **state)
+{
+    struct scene *scene = *state;
+    struct visitor visitor = due_visitor(scene);
+    ses_session *session = scene_visit(scene, &visitor);
+    assert_ok(ses_increment(session, "n", 1));
+    /* The reply is lost, and the store cannot be asked what came of it. */
+    fake_provider_fail_call(FAKE_SAVE, 1, SES_ERR_UNAVAILABLE, FAKE_AFTER_ACT);
+    fake_provider_control()->before = fail_loads;
+    assert_code(ses_commit(session, NULL), SES_ERR_UNAVAILABLE);
+    ses_release(session);
+    fake_provider_reset();
+    assert_int_equal(stored_int(scene, &visitor, "n"), 1); /* by the old id, to the new record */
+    assert_true(add(scene, &visitor));
+    assert_int_equal(live_sessions(scene), 1);
 }
 
 /* ---- threads ---- */
@@ -536,6 +560,7 @@ int main(void)
         CASE(an_old_id_of_a_session_that_has_ended_is_no_theft),
         CASE(log_in_and_step_up_leave_no_grace),
         CASE(a_failure_anywhere_in_a_renewal_loses_and_doubles_nothing),
+        CASE(a_renewal_of_which_nobody_knows_keeps_both_records),
         CASE(six_threads_across_a_renewal_get_one_new_id),
     };
     return cmocka_run_group_tests_name("theft", tests, NULL, NULL);

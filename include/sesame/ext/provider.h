@@ -65,7 +65,7 @@ struct ses_key {
 enum ses_kind {
     SES_KIND_SESSION = 1, /**< a session */
     SES_KIND_MOVED = 2,   /**< its id was renewed; points at the new one */
-    SES_KIND_DEAD = 3,    /**< it was ended, or its id cut at a log-in; stays for a minute */
+    SES_KIND_DEAD = 3,    /**< it was ended, or its id cut at a log-in; stays for a while */
     SES_KIND_TOKEN = 4    /**< a remembered log-in */
 };
 
