@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "defaults.h"
 
+#include "keyfile.h"
+
 #include <jansson.h>
 #include <stdbool.h>
 #include <string.h>
@@ -30,20 +32,36 @@ static bool add_limits(json_t *settings)
            json_object_set_new(settings, max_bytes, json_integer(BYTES_MAX)) == 0;
 }
 
+/* "cookie", or "cookie+" and a provider for the ledger. */
+static bool is_sealed(const char *provider)
+{
+    return strcmp(provider, "cookie") == 0 || strncmp(provider, "cookie+", 7) == 0;
+}
+
+static bool needs_key(const char *provider, json_t *settings)
+{
+    return is_sealed(provider) && !has_any(settings, "sealKeyFile", "sealKeys") &&
+           !has_any(settings, "sealPassphrase", "providerConfig");
+}
+
 char *defaults_add(const char *provider, const char *config)
 {
     json_t *settings = json_loads(config && *config ? config : "{}", JSON_REJECT_DUPLICATES, NULL);
     const bool readable = json_is_object(settings);
     const bool limits =
         readable && strcmp(provider, "memory") == 0 && !has_any(settings, max_sessions, max_bytes);
-    /* Without Set-Cookie nothing can be remembered. */
-    const bool remembers = readable && !has_any(settings, remember, "preset") &&
+    /* Without Set-Cookie nothing can be remembered, nor without a store that knows of users. */
+    const bool remembers = readable && strcmp(provider, "cookie") != 0 &&
+                           !has_any(settings, remember, "preset") &&
                            !has_any(settings, "enableSetCookie", "enableSetCookie");
-    bool done = limits || remembers;
+    const bool key = readable && needs_key(provider, settings) && keyfile_need();
+    bool done = limits || remembers || key;
     if (limits)
         done = add_limits(settings);
     if (done && remembers)
         done = json_object_set_new(settings, remember, json_integer(REMEMBER_S)) == 0;
+    if (done && key)
+        done = json_object_set_new(settings, "sealKeyFile", json_string(KEYFILE_NAME)) == 0;
     char *text = done ? json_dumps(settings, JSON_COMPACT) : NULL;
     json_decref(settings);
     return text;

@@ -7,6 +7,7 @@
  * - limits of the provider memory. Whoever finds the demo can make sessions, so without a limit he
  *   could fill the memory of the machine.
  * - rememberLifetime, so that "Remember me" can be tried; not with a preset, which may forbid it.
+ * - a key for sealed sessions, made on first use in a file of the working directory.
  */
 
 /* The configuration with these, to be freed; NULL: it stays as it is, because nothing is missing,

@@ -18,7 +18,7 @@ import tempfile
 
 DEMO = os.environ.get("SESAME_DEMO", "")
 PATIENCE_S = 60  # under a sanitizer, on a busy machine
-READY = re.compile(r"sesame demo on http://(\[.*\]|[\d.]+):(\d+) \(provider (\w+)\)\n")
+READY = re.compile(r"sesame demo on http://(\[.*\]|[\d.]+):(\d+) \(provider ([\w+]+)\)\n")
 
 
 def run_demo(*args, **options):
@@ -30,16 +30,17 @@ def run_demo(*args, **options):
 class DemoServer:
     """The demo on a free port, from `with` to its end. Ending it cleanly is part of every test."""
 
-    def __init__(self, *args, listen="127.0.0.1:0", environment=None):
+    def __init__(self, *args, listen="127.0.0.1:0", environment=None, folder=None):
         self.environment = os.environ | (environment or {})
         self.args = ("--listen", listen, *args)
+        self.folder = folder
         self.status = None
 
     def __enter__(self):
         self.log = tempfile.TemporaryFile("w+")
         self.process = subprocess.Popen([DEMO, *self.args], stdin=subprocess.DEVNULL,
                                         stdout=subprocess.PIPE, stderr=self.log,
-                                        env=self.environment)
+                                        env=self.environment, cwd=self.folder)
         try:
             self.ready = self.read_ready_line()
             match = READY.fullmatch(self.ready)
