@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT */
+#include "support/renewals.h"
+
+/* What becomes of the session, its visitor and the thief once an old id has come back. */
+
+static void the_other_browsers_of_the_user_stay(void **state)
+{
+    struct scene *scene = *state;
+    struct visitor other = log_in(scene, "ada");
+    const struct visitor old = due_visitor(scene);
+    struct visitor fresh = old;
+    renew_and_use(scene, &fresh);
+    pass(scene, GRACE_MS);
+    assert_true(is_stranger(scene, &old));
+    assert_true(is_stranger(scene, &fresh));
+    assert_false(is_stranger(scene, &other));
+}
+
+/* ---- and the store fails just then ---- */
+
+/* ---- only told ---- */
+
+static void what_is_only_told_keeps_the_visitor_and_refuses_the_thief(void **state)
+{
+    struct scene *scene =
+        scene_with(state, "{\"renewalInterval\":600,\"idleTimeout\":7200,\"whenStolen\":"
+                          "\"report\"}");
+    const struct visitor old = due_visitor(scene);
+    struct visitor fresh = old;
+    renew_and_use(scene, &fresh);
+    pass(scene, GRACE_MS);
+    const int64_t then_ms = scene->now_ms;
+    for (int i = 0; i < 5; i++) {
+        ses_session *thief = scene_visit(scene, &old);
+        assert_true(session_is_new(thief));
+        assert_null(scene_commit(thief, NULL));
+        ses_release(thief);
+        pass(scene, 1000);
+    }
+    ses_session *session = scene_visit(scene, &fresh);
+    assert_int_equal(info_of(session).suspected_ms, then_ms); /* set once */
+    assert_ok(ses_increment(session, "n", 1));
+    scene_finish(session, &fresh);
+    assert_int_equal(stored_int(scene, &fresh, "n"), 3);
+    assert_int_equal(scene_count(scene), 1);
+}
+
+/* A mark must not lose what a request stores at the same time. */
+static struct visitor rival;
+
+static void write_before_mark(void *arg, enum fake_op op, const struct ses_key *key)
+{
+    (void)key;
+    if (op != FAKE_SAVE)
+        return;
+    fake_provider_control()->before = NULL;
+    (void)add(arg, &rival);
+}
+
+static void a_mark_loses_no_write(void **state)
+{
+    struct scene *scene =
+        scene_with(state, "{\"renewalInterval\":600,\"idleTimeout\":7200,\"whenStolen\":"
+                          "\"report\"}");
+    const struct visitor old = due_visitor(scene);
+    rival = old;
+    renew_and_use(scene, &rival);
+    pass(scene, GRACE_MS);
+    fake_provider_control()->before_arg = scene;
+    fake_provider_control()->before = write_before_mark;
+    assert_true(is_stranger(scene, &old));
+    assert_int_equal(stored_int(scene, &rival, "n"), 3);
+    ses_session *session = scene_visit(scene, &rival);
+    assert_int_equal(info_of(session).suspected_ms, scene->now_ms);
+    ses_release(session);
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, renewal_set_up, scene_tear_down)
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        CASE(the_other_browsers_of_the_user_stay),
+        CASE(what_is_only_told_keeps_the_visitor_and_refuses_the_thief),
+        CASE(a_mark_loses_no_write),
+    };
+    return cmocka_run_group_tests_name("thief", tests, NULL, NULL);
+}
