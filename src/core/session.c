@@ -30,12 +30,18 @@ static void drop_blobs(ses_session *s)
         (void)ses_blob_unref(kept->blob);
 }
 
+/* What the application has asked for. That a renewed id has been used is noted by itself. */
+static bool has_wishes(const ses_session *session)
+{
+    return !overlay_empty(&session->overlay) || session->patch.limits || session->patch.csrf;
+}
+
 void ses_release(ses_session *session)
 {
     if (!session)
         return;
     ses_manager *manager = session->manager;
-    const bool lost = session->state == SESSION_OPEN && session_has_changes(session);
+    const bool lost = session->state == SESSION_OPEN && has_wishes(session);
     if (lost)
         session_tell(session, SES_EVENT_UNCOMMITTED);
     drop_blobs(session);
@@ -71,8 +77,7 @@ const struct record_header *session_header(const ses_session *session)
 
 bool session_has_changes(const ses_session *session)
 {
-    return !overlay_empty(&session->overlay) || session->patch.limits || session->patch.csrf ||
-           session->patch.grace_ms > 0;
+    return has_wishes(session) || session->patch.grace_ms > 0;
 }
 
 void session_reset_changes(ses_session *session)

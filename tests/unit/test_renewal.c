@@ -82,6 +82,19 @@ static void what_is_left_lives_until_the_absolute_end(void **state)
     (void)ses_blob_unref(record.data);
 }
 
+static void whoever_only_read_has_lost_nothing(void **state)
+{
+    struct scene *scene = *state;
+    struct visitor visitor = due_visitor(scene);
+    assert_true(add(scene, &visitor));
+    ses_release(scene_visit(scene, &visitor)); /* the first use of the new id, without a commit */
+    assert_int_equal(scene_told(scene, SES_EVENT_UNCOMMITTED), 0);
+    ses_session *session = scene_visit(scene, &visitor);
+    assert_ok(ses_increment(session, "n", 1));
+    ses_release(session);
+    assert_int_equal(scene_told(scene, SES_EVENT_UNCOMMITTED), 1);
+}
+
 /* ---- side by side ---- */
 
 enum { SIDE_BY_SIDE = 4, STEPS = 2 * SIDE_BY_SIDE };
@@ -294,6 +307,7 @@ int main(void)
         CASE(an_hour_is_the_default),
         CASE(without_cookies_only_an_id_that_came_in_the_header_is_renewed),
         CASE(what_is_left_lives_until_the_absolute_end),
+        CASE(whoever_only_read_has_lost_nothing),
         CASE(every_order_of_four_requests_across_a_renewal_is_harmless),
         CASE(an_upload_of_hours_lands_where_the_session_is_by_then),
         CASE(a_log_out_with_the_former_id_ends_the_session),
