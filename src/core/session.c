@@ -236,11 +236,14 @@ static int read_again(ses_session *session)
 {
     CLEANUP(snapshot_drop) struct snapshot snapshot = { 0 };
     struct found found = { .id = &session->id, .snapshot = &snapshot, .trusted = true };
+    const struct ses_key before = session->id.key;
     int r = session_prepare_adopt(session);
     if (r == SES_OK)
         r = lookup(session->manager, &session->manager->ids, session_peer(session), &found);
     if (r < 0)
         return r == SES_ERR_NOT_FOUND ? SES_ERR_GONE : r;
+    if (!ses_key_equal(&before, &session->id.key))
+        session->patch.grace_ms = 0; /* that was for the id before */
     if (session->failed < 0)
         session_reset_changes(session);
     session_adopt(session, &snapshot);

@@ -171,6 +171,47 @@ static void every_order_of_four_requests_across_a_renewal_is_harmless(void **sta
 
 /* ---- what was under way ---- */
 
+/* An upload that was the first to use its id, and ends after that has been replaced in turn. */
+static ses_session *start_upload(struct scene *scene, struct visitor *visitor)
+{
+    *visitor = due_visitor(scene);
+    assert_true(add(scene, visitor));
+    ses_session *upload = scene_visit(scene, visitor);
+    assert_false(add(scene, visitor));
+    pass(scene, INTERVAL_S * 1000);
+    return upload;
+}
+
+static void a_late_commit_does_not_use_up_an_id_that_nobody_has_seen(void **state)
+{
+    struct scene *scene = *state;
+    struct visitor visitor;
+    ses_session *upload = start_upload(scene, &visitor);
+    struct visitor lost = visitor, slow = visitor;
+    assert_true(add(scene, &lost)); /* the answer was lost */
+    assert_ok(ses_increment(upload, "n", 100));
+    scene_finish(upload, NULL);
+    pass(scene, 60 * 1000);
+    assert_true(add(scene, &slow));
+    assert_int_equal(scene_told(scene, SES_EVENT_THEFT), 0);
+    assert_int_equal(stored_int(scene, &slow, "n"), 104);
+}
+
+static void a_late_reload_does_not_either(void **state)
+{
+    struct scene *scene = *state;
+    struct visitor visitor;
+    ses_session *socket = start_upload(scene, &visitor);
+    struct visitor lost = visitor, slow = visitor;
+    assert_true(add(scene, &lost));
+    assert_ok(ses_reload(socket));
+    assert_ok(ses_increment(socket, "n", 100));
+    scene_finish(socket, NULL);
+    pass(scene, 60 * 1000);
+    assert_true(add(scene, &slow));
+    assert_int_equal(scene_told(scene, SES_EVENT_THEFT), 0);
+}
+
 static void an_upload_of_hours_lands_where_the_session_is_by_then(void **state)
 {
     struct scene *scene = *state;
@@ -309,6 +350,8 @@ int main(void)
         CASE(what_is_left_lives_until_the_absolute_end),
         CASE(whoever_only_read_has_lost_nothing),
         CASE(every_order_of_four_requests_across_a_renewal_is_harmless),
+        CASE(a_late_commit_does_not_use_up_an_id_that_nobody_has_seen),
+        CASE(a_late_reload_does_not_either),
         CASE(an_upload_of_hours_lands_where_the_session_is_by_then),
         CASE(a_log_out_with_the_former_id_ends_the_session),
         CASE(an_end_by_any_id_that_it_had_ends_the_session),
