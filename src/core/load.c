@@ -147,7 +147,8 @@ static int find(ses_manager *manager, const struct id_format *format, const char
                 int64_t now_ms, struct found *found)
 {
     CLEANUP(record_drop) struct ses_record record = { 0 };
-    found->reason = SES_REASON_UNKNOWN; /* should nothing be there */
+    /* should nothing be there */
+    found->reason = found->trusted ? SES_REASON_ENDED : SES_REASON_UNKNOWN;
     int r = lookup_record(manager, &found->id->key, now_ms, &record);
     if (r < 0)
         return r;

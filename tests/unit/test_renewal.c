@@ -231,6 +231,25 @@ static void an_upload_of_hours_lands_where_the_session_is_by_then(void **state)
     assert_int_equal(scene_told(scene, SES_EVENT_THEFT), 0);
 }
 
+static void a_socket_of_a_session_that_ended_elsewhere_is_no_scan(void **state)
+{
+    struct scene *scene = *state;
+    struct visitor visitor = due_visitor(scene);
+    ses_session *socket = scene_visit(scene, &visitor);
+    renew_and_use(scene, &visitor);
+    ses_session *later = scene_visit(scene, &visitor);
+    assert_ok(ses_destroy_id(scene->manager, cookie_value(visitor.cookie)));
+    assert_code(ses_reload(socket), SES_ERR_GONE);
+    assert_code(ses_reload(later), SES_ERR_GONE);
+    pass(scene, 3600 * 1000);
+    assert_code(ses_reload(socket), SES_ERR_GONE);
+    assert_code(ses_reload(later), SES_ERR_GONE);
+    ses_release(socket);
+    ses_release(later);
+    assert_int_equal(scene_rejected(scene, SES_REASON_UNKNOWN), 0);
+    assert_int_equal(scene_rejected(scene, SES_REASON_ENDED), 4);
+}
+
 /* ---- the end, by an id that has been replaced ---- */
 
 static void a_log_out_with_the_former_id_ends_the_session(void **state)
@@ -353,6 +372,7 @@ int main(void)
         CASE(a_late_commit_does_not_use_up_an_id_that_nobody_has_seen),
         CASE(a_late_reload_does_not_either),
         CASE(an_upload_of_hours_lands_where_the_session_is_by_then),
+        CASE(a_socket_of_a_session_that_ended_elsewhere_is_no_scan),
         CASE(a_log_out_with_the_former_id_ends_the_session),
         CASE(an_end_by_any_id_that_it_had_ends_the_session),
         CASE(no_single_failure_loses_or_doubles_anything),
