@@ -284,6 +284,28 @@ static void an_end_by_any_id_that_it_had_ends_the_session(void **state)
 
 /* ---- when the store says no ---- */
 
+static void a_store_that_takes_no_longer_record_keeps_the_old_id(void **state)
+{
+    static const int codes[] = { SES_ERR_FULL, SES_ERR_TOO_LARGE };
+    for (size_t c = 0; c < 2; c++) {
+        scene_tear_down(state);
+        (void)renewal_set_up(state);
+        struct scene *scene = *state;
+        struct visitor visitor = due_visitor(scene);
+        for (int i = 1; i <= 3; i++) {
+            fake_provider_fail_call(FAKE_CREATE, 1, codes[c], FAKE_BEFORE_ACT);
+            assert_false(add(scene, &visitor));
+            assert_int_equal(stored_int(scene, &visitor, "n"), i);
+        }
+        fake_provider_fail_call(FAKE_SAVE, 1, codes[c], FAKE_BEFORE_ACT); /* of the marker */
+        assert_false(add(scene, &visitor));
+        assert_int_equal(scene_count(scene), 1);
+        assert_true(add(scene, &visitor));
+        assert_int_equal(stored_int(scene, &visitor, "n"), 5);
+        assert_int_equal(scene_count(scene), 1);
+    }
+}
+
 struct fault {
     enum fake_op op;
     unsigned nth;
@@ -375,6 +397,7 @@ int main(void)
         CASE(a_socket_of_a_session_that_ended_elsewhere_is_no_scan),
         CASE(a_log_out_with_the_former_id_ends_the_session),
         CASE(an_end_by_any_id_that_it_had_ends_the_session),
+        CASE(a_store_that_takes_no_longer_record_keeps_the_old_id),
         CASE(no_single_failure_loses_or_doubles_anything),
     };
     return cmocka_run_group_tests_name("renewal", tests, NULL, NULL);
