@@ -381,6 +381,26 @@ static void no_single_failure_loses_or_doubles_anything(void **state)
     }
 }
 
+static void no_two_failures_do(void **state)
+{
+    for (unsigned pair = 0; pair < FAULTY * FAULTY * 4; pair++) {
+        const size_t first = pair % FAULTY, second = pair / FAULTY % FAULTY;
+        const unsigned when = pair / (FAULTY * FAULTY);
+        for (unsigned nth = 1; nth <= NTH_MAX; nth++) {
+            const struct fault faults[] = {
+                { faulty[first], 1, SES_ERR_UNAVAILABLE,
+                  when & 1 ? FAKE_AFTER_ACT : FAKE_BEFORE_ACT },
+                { faulty[second], nth, SES_ERR_UNAVAILABLE,
+                  when & 2 ? FAKE_AFTER_ACT : FAKE_BEFORE_ACT },
+            };
+            if (first == second)
+                continue;
+            check_faults(state, faults, 2, false);
+            check_faults(state, faults, 2, true);
+        }
+    }
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, renewal_set_up, scene_tear_down)
 
 int main(void)
@@ -399,6 +419,7 @@ int main(void)
         CASE(an_end_by_any_id_that_it_had_ends_the_session),
         CASE(a_store_that_takes_no_longer_record_keeps_the_old_id),
         CASE(no_single_failure_loses_or_doubles_anything),
+        CASE(no_two_failures_do),
     };
     return cmocka_run_group_tests_name("renewal", tests, NULL, NULL);
 }
