@@ -150,8 +150,7 @@ static bool outlives_policy(const ses_session *session, int64_t now_ms)
     return session->snapshot.expires_ms - due > CLOCK_SKEW_MS;
 }
 
-/* A store without room for one more record, or a longer one, keeps the session under the id that it
- * has. */
+/* A store that takes no further record, or no longer one, keeps the session under its id. */
 static bool stays_as_it_is(int code)
 {
     return code == SES_ERR_FULL || code == SES_ERR_TOO_LARGE || code == SES_ERR_EXISTS;

@@ -7,7 +7,8 @@
 enum { MARK_TRIES = 8 };
 
 /* To where the chain of renewed ids ends, and what is there. */
-static int chase(ses_manager *manager, struct ses_key *key, struct ses_record *ret_record)
+static int chase(ses_manager *manager, struct ses_key *key, struct found *found,
+                 struct ses_record *ret_record)
 {
     CLEANUP(record_drop) struct ses_record record = { 0 };
     int r = lookup_record(manager, key, manager_now_ms(manager), &record);
@@ -21,7 +22,7 @@ static int chase(ses_manager *manager, struct ses_key *key, struct ses_record *r
         r = lookup_record(manager, key, manager_now_ms(manager), &record);
     }
     if (r == SES_OK && record.kind == SES_KIND_DEAD)
-        return SES_ERR_NOT_FOUND;
+        return lookup_dead(&record, found);
     if (r == SES_OK) {
         *ret_record = record;
         record.data = NULL;
@@ -82,12 +83,14 @@ static void mark(ses_manager *manager, const struct ses_key *key, const struct s
     }
 }
 
-int suspect_theft(ses_manager *manager, const struct ses_key *key, const char *peer)
+int suspect_theft(ses_manager *manager, const struct ses_key *key, const char *peer,
+                  struct found *found)
 {
     struct ses_key at = *key;
     struct ses_record record = { 0 };
     CLEANUP(snapshot_drop) struct snapshot snapshot = { 0 };
-    int r = chase(manager, &at, &record);
+    found->reason = SES_REASON_ENDED; /* should it have ended anyway */
+    int r = chase(manager, &at, found, &record);
     if (r == SES_OK)
         r = snapshot_from(&record, &snapshot);
     if (r < 0)
@@ -106,5 +109,8 @@ int suspect_theft(ses_manager *manager, const struct ses_key *key, const char *p
         .user = snapshot.record.header.user,
     };
     events_tell(&manager->events, &theft);
-    return SES_OK;
+    found->reason = SES_REASON_STOLEN;
+    if (manager->config.when_stolen == STOLEN_END) /* whoever it is: it may be the visitor */
+        found->suspected_ms = manager_now_ms(manager);
+    return SES_ERR_NOT_FOUND;
 }

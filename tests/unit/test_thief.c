@@ -3,6 +3,49 @@
 
 /* What becomes of the session, its visitor and the thief once an old id has come back. */
 
+static int64_t suspected(struct scene *scene, const struct visitor *visitor)
+{
+    ses_session *session = scene_visit(scene, visitor);
+    const struct ses_info info = info_of(session);
+    assert_true(info.is_new);
+    ses_release(session);
+    return info.suspected_ms;
+}
+
+/* Whoever comes first with the old id may as well be the visitor, and the other one the thief. */
+static void both_are_told_and_neither_keeps_the_session(void **state)
+{
+    struct scene *scene = *state;
+    const struct visitor old = due_visitor(scene);
+    struct visitor fresh = old;
+    renew_and_use(scene, &fresh);
+    pass(scene, GRACE_MS);
+    const int64_t then_ms = scene->now_ms;
+    assert_int_equal(suspected(scene, &old), then_ms);
+    pass(scene, 1000);
+    assert_int_equal(suspected(scene, &fresh), then_ms);
+    assert_int_equal(suspected(scene, &old), then_ms);
+    assert_int_equal(scene_told(scene, SES_EVENT_THEFT), 1);
+    assert_int_equal(scene_count(scene), 0);
+}
+
+static void an_id_several_changes_old_is_told_as_well(void **state)
+{
+    struct scene *scene = *state;
+    const struct visitor old = due_visitor(scene);
+    struct visitor fresh = old;
+    for (int i = 0; i < 3; i++) {
+        renew_and_use(scene, &fresh);
+        pass(scene, INTERVAL_S * 1000);
+    }
+    const int64_t then_ms = scene->now_ms;
+    assert_int_equal(suspected(scene, &old), then_ms);
+    pass(scene, 1000);
+    assert_int_equal(suspected(scene, &old), then_ms);
+    assert_int_equal(scene_rejected(scene, SES_REASON_STOLEN), 2);
+    assert_int_equal(scene_told(scene, SES_EVENT_THEFT), 1);
+}
+
 static void the_other_browsers_of_the_user_stay(void **state)
 {
     struct scene *scene = *state;
@@ -14,6 +57,19 @@ static void the_other_browsers_of_the_user_stay(void **state)
     assert_true(is_stranger(scene, &old));
     assert_true(is_stranger(scene, &fresh));
     assert_false(is_stranger(scene, &other));
+}
+
+static void a_session_of_nobody_ends_as_well(void **state)
+{
+    struct scene *scene = *state;
+    struct visitor old = scene_visitor(scene, 0);
+    pass(scene, INTERVAL_S * 1000);
+    struct visitor fresh = old;
+    renew_and_use(scene, &fresh);
+    pass(scene, GRACE_MS);
+    assert_int_equal(suspected(scene, &old), scene->now_ms);
+    assert_int_equal(suspected(scene, &fresh), scene->now_ms);
+    assert_null(scene_last(scene, SES_EVENT_THEFT)->user);
 }
 
 /* ---- and the store fails just then ---- */
@@ -80,7 +136,10 @@ static void a_mark_loses_no_write(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
+        CASE(both_are_told_and_neither_keeps_the_session),
+        CASE(an_id_several_changes_old_is_told_as_well),
         CASE(the_other_browsers_of_the_user_stay),
+        CASE(a_session_of_nobody_ends_as_well),
         CASE(what_is_only_told_keeps_the_visitor_and_refuses_the_thief),
         CASE(a_mark_loses_no_write),
     };
