@@ -46,6 +46,22 @@ static void an_id_several_changes_old_is_told_as_well(void **state)
     assert_int_equal(scene_told(scene, SES_EVENT_THEFT), 1);
 }
 
+/* The visitor comes back after lunch. */
+static void the_visitor_is_told_for_as_long_as_the_session_would_have_lived(void **state)
+{
+    struct scene *scene = *state;
+    const struct visitor old = due_visitor(scene);
+    struct visitor fresh = old;
+    renew_and_use(scene, &fresh);
+    pass(scene, GRACE_MS);
+    const int64_t then_ms = scene->now_ms;
+    assert_true(is_stranger(scene, &old));
+    pass(scene, 3600 * 1000);
+    assert_int_equal(suspected(scene, &fresh), then_ms);
+    pass(scene, 3600 * 1000);
+    assert_int_equal(suspected(scene, &fresh), 0);
+}
+
 static void the_other_browsers_of_the_user_stay(void **state)
 {
     struct scene *scene = *state;
@@ -138,6 +154,7 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         CASE(both_are_told_and_neither_keeps_the_session),
         CASE(an_id_several_changes_old_is_told_as_well),
+        CASE(the_visitor_is_told_for_as_long_as_the_session_would_have_lived),
         CASE(the_other_browsers_of_the_user_stay),
         CASE(a_session_of_nobody_ends_as_well),
         CASE(what_is_only_told_keeps_the_visitor_and_refuses_the_thief),
