@@ -83,6 +83,13 @@ static void mark(ses_manager *manager, const struct ses_key *key, const struct s
     }
 }
 
+static bool has_run_out(const ses_manager *manager, const struct snapshot *snapshot)
+{
+    const int64_t now_ms = manager_now_ms(manager);
+    return now_ms >= snapshot->expires_ms ||
+           now_ms >= limits_absolute_end(manager, &snapshot->record.header);
+}
+
 int suspect_theft(ses_manager *manager, const struct ses_key *key, const char *peer,
                   struct found *found)
 {
@@ -93,6 +100,8 @@ int suspect_theft(ses_manager *manager, const struct ses_key *key, const char *p
     int r = chase(manager, &at, found, &record);
     if (r == SES_OK)
         r = snapshot_from(&record, &snapshot);
+    if (r == SES_OK && has_run_out(manager, &snapshot))
+        r = SES_ERR_NOT_FOUND;
     if (r < 0)
         return r;
 

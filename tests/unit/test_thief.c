@@ -88,6 +88,40 @@ static void a_session_of_nobody_ends_as_well(void **state)
     assert_null(scene_last(scene, SES_EVENT_THEFT)->user);
 }
 
+/* A provider need not remove what has expired, nor hide it from a load. */
+static struct ses_provider_ops lazy;
+
+static int load_even_expired(void *self, const struct ses_key *key, int64_t now_ms,
+                             struct ses_record *ret_record)
+{
+    (void)now_ms;
+    return ses_provider_fake.load(self, key, 0, ret_record);
+}
+
+static struct scene *scene_over(void **state, const struct ses_provider_ops *ops, const char *json)
+{
+    int r = ses_provider_register(ops);
+    assert_true(r == SES_OK || r == SES_ERR_EXISTS);
+    scene_free(*state);
+    return *state = scene_new(ops->name, json);
+}
+
+static void an_old_id_of_an_expired_session_is_no_theft(void **state)
+{
+    lazy = ses_provider_fake;
+    lazy.name = "lazy";
+    lazy.load = load_even_expired;
+    struct scene *scene = scene_over(
+        state, &lazy, "{\"renewalInterval\":600,\"idleTimeout\":7200,\"absoluteTimeout\":0}");
+    const struct visitor old = due_visitor(scene);
+    struct visitor fresh = old;
+    renew_and_use(scene, &fresh);
+    pass(scene, 7200 * 1000);
+    assert_true(is_stranger(scene, &old));
+    assert_int_equal(scene_told(scene, SES_EVENT_THEFT), 0);
+    assert_int_equal(scene_rejected(scene, SES_REASON_STOLEN), 0);
+}
+
 /* ---- and the store fails just then ---- */
 
 /* ---- only told ---- */
@@ -157,6 +191,7 @@ int main(void)
         CASE(the_visitor_is_told_for_as_long_as_the_session_would_have_lived),
         CASE(the_other_browsers_of_the_user_stay),
         CASE(a_session_of_nobody_ends_as_well),
+        CASE(an_old_id_of_an_expired_session_is_no_theft),
         CASE(what_is_only_told_keeps_the_visitor_and_refuses_the_thief),
         CASE(a_mark_loses_no_write),
     };
