@@ -38,7 +38,7 @@ static int end_stolen(ses_manager *manager, const struct ses_key *key,
     const struct record_header *header = &snapshot->record.header;
     const struct whose whose = { .user = header->user, .handle = header->handle };
     uint64_t ended = 0;
-    if (header->user.len > 0 && header->handle.len > 0)
+    if (header->user.len > 0 && header->handle.len > 0 && store_has_list(manager->store))
         return end_all(manager, &whose, SES_REASON_STOLEN, &ended);
     return end_key(manager, key, SES_REASON_STOLEN, NULL);
 }

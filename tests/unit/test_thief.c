@@ -122,6 +122,23 @@ static void an_old_id_of_an_expired_session_is_no_theft(void **state)
     assert_int_equal(scene_rejected(scene, SES_REASON_STOLEN), 0);
 }
 
+static void a_provider_without_an_index_ends_the_stolen_session_too(void **state)
+{
+    static struct ses_provider_ops listless;
+    listless = ses_provider_fake;
+    listless.name = "listless";
+    listless.list = NULL;
+    struct scene *scene =
+        scene_over(state, &listless, "{\"renewalInterval\":600,\"idleTimeout\":7200}");
+    const struct visitor old = due_visitor(scene);
+    struct visitor fresh = old;
+    renew_and_use(scene, &fresh);
+    pass(scene, GRACE_MS);
+    assert_true(is_stranger(scene, &old));
+    assert_true(is_stranger(scene, &fresh));
+    assert_int_equal(scene_told(scene, SES_EVENT_THEFT), 1);
+}
+
 /* ---- and the store fails just then ---- */
 
 /* ---- only told ---- */
@@ -192,6 +209,7 @@ int main(void)
         CASE(the_other_browsers_of_the_user_stay),
         CASE(a_session_of_nobody_ends_as_well),
         CASE(an_old_id_of_an_expired_session_is_no_theft),
+        CASE(a_provider_without_an_index_ends_the_stolen_session_too),
         CASE(what_is_only_told_keeps_the_visitor_and_refuses_the_thief),
         CASE(a_mark_loses_no_write),
     };
