@@ -90,6 +90,15 @@ static bool has_run_out(const ses_manager *manager, const struct snapshot *snaps
            now_ms >= limits_absolute_end(manager, &snapshot->record.header);
 }
 
+static int answer(ses_manager *manager, const struct ses_key *key, const struct snapshot *snapshot)
+{
+    if (manager->config.when_stolen == STOLEN_END)
+        return end_stolen(manager, key, snapshot);
+    mark(manager, key, snapshot);
+    return SES_OK;
+}
+
+/* Told also when the store could not be told all of it: that may be the only time it is seen. */
 int suspect_theft(ses_manager *manager, const struct ses_key *key, const char *peer,
                   struct found *found)
 {
@@ -102,15 +111,11 @@ int suspect_theft(ses_manager *manager, const struct ses_key *key, const char *p
         r = snapshot_from(&record, &snapshot);
     if (r == SES_OK && has_run_out(manager, &snapshot))
         r = SES_ERR_NOT_FOUND;
-    if (r < 0)
+    if (r == SES_OK)
+        r = answer(manager, &at, &snapshot);
+    if (!snapshot.blob || r == SES_ERR_NOT_FOUND)
         return r;
 
-    if (manager->config.when_stolen == STOLEN_END)
-        r = end_stolen(manager, &at, &snapshot);
-    else
-        mark(manager, &at, &snapshot);
-    if (r < 0)
-        return r;
     const struct happening theft = {
         .type = SES_EVENT_THEFT,
         .key = &at,
@@ -118,6 +123,8 @@ int suspect_theft(ses_manager *manager, const struct ses_key *key, const char *p
         .user = snapshot.record.header.user,
     };
     events_tell(&manager->events, &theft);
+    if (r < 0)
+        return r;
     found->reason = SES_REASON_STOLEN;
     if (manager->config.when_stolen == STOLEN_END) /* whoever it is: it may be the visitor */
         found->suspected_ms = manager_now_ms(manager);

@@ -141,6 +141,51 @@ static void a_provider_without_an_index_ends_the_stolen_session_too(void **state
 
 /* ---- and the store fails just then ---- */
 
+static int try_with(struct scene *scene, const struct visitor *visitor)
+{
+    const struct ses_slice field = { visitor->cookie, strlen(visitor->cookie) };
+    struct ses_request request = {
+        .size = sizeof request, .cookies = &field, .cookie_count = 1, .peer = "192.0.2.7"
+    };
+    ses_session *session = NULL;
+    int r = scene_try(scene, &request, &session);
+    if (r == SES_OK)
+        assert_true(session_is_new(session));
+    ses_release(session);
+    return r;
+}
+
+static void check_outage(void **state, enum fake_op op, unsigned nth, enum fake_when when)
+{
+    scene_tear_down(state);
+    (void)renewal_set_up(state);
+    struct scene *scene = *state;
+    const struct visitor old = due_visitor(scene);
+    struct visitor fresh = old;
+    renew_and_use(scene, &fresh);
+    pass(scene, GRACE_MS);
+    fake_provider_fail_call(op, nth, SES_ERR_UNAVAILABLE, when);
+    int r = try_with(scene, &old);
+    fake_provider_reset();
+    assert_true(r == SES_OK || r == SES_ERR_UNAVAILABLE);
+    if (r < 0) /* as the 503 asks for */
+        assert_ok(try_with(scene, &old));
+    assert_true(is_stranger(scene, &fresh));
+    assert_true(scene_told(scene, SES_EVENT_THEFT) >= 1);
+    assert_int_equal(scene_count(scene), 0);
+}
+
+static void an_outage_during_a_theft_neither_saves_the_thief_nor_swallows_the_alarm(void **state)
+{
+    static const enum fake_op ops[] = { FAKE_LOAD, FAKE_SAVE, FAKE_LIST, FAKE_DESTROY };
+    for (size_t o = 0; o < sizeof ops / sizeof ops[0]; o++) {
+        for (unsigned nth = 1; nth <= 6; nth++) {
+            check_outage(state, ops[o], nth, FAKE_BEFORE_ACT);
+            check_outage(state, ops[o], nth, FAKE_AFTER_ACT);
+        }
+    }
+}
+
 /* ---- only told ---- */
 
 static void what_is_only_told_keeps_the_visitor_and_refuses_the_thief(void **state)
@@ -210,6 +255,7 @@ int main(void)
         CASE(a_session_of_nobody_ends_as_well),
         CASE(an_old_id_of_an_expired_session_is_no_theft),
         CASE(a_provider_without_an_index_ends_the_stolen_session_too),
+        CASE(an_outage_during_a_theft_neither_saves_the_thief_nor_swallows_the_alarm),
         CASE(what_is_only_told_keeps_the_visitor_and_refuses_the_thief),
         CASE(a_mark_loses_no_write),
     };
