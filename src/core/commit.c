@@ -148,13 +148,18 @@ static bool outlives_policy(const ses_session *session, int64_t now_ms)
     return session->snapshot.expires_ms - due > CLOCK_SKEW_MS;
 }
 
-/* A store without room for one more record keeps the session under the id that it has. */
+/* A store that takes no further record, or no longer one, keeps the session under its id. */
+static bool stays_as_it_is(int code)
+{
+    return code == SES_ERR_FULL || code == SES_ERR_TOO_LARGE || code == SES_ERR_EXISTS;
+}
+
 static int save(ses_session *session, int64_t now_ms)
 {
     const bool due = session_is_due(session, now_ms);
     int r = due ? session_move(session) : SES_ERR_EXISTS;
     session->renewed = r == SES_OK;
-    if (r != SES_ERR_FULL && r != SES_ERR_EXISTS)
+    if (!stays_as_it_is(r))
         return r;
     return session_has_changes(session) || outlives_policy(session, now_ms) ? save_changes(session)
                                                                             : SES_OK;

@@ -18,8 +18,9 @@ static int confirm(ses_manager *manager, const struct ses_key *key, uint64_t ver
     return r == SES_OK && record.version == version ? SES_OK : code;
 }
 
-/* SES_ERR_CONFLICT: @p ret_winner is what stands there now. */
-static int replace(ses_manager *manager, const struct ses_key *key, uint64_t expected,
+/* SES_ERR_CONFLICT: @p ret_winner is what stands there now. Of a theft the visitor is to hear for
+ * as long as the session would have lived. */
+static int replace(ses_manager *manager, const struct ses_key *key, const struct ses_record *live,
                    enum ses_reason reason, struct ses_record *ret_winner)
 {
     CLEANUP(record_drop) struct ses_record dead = { 0 };
@@ -29,7 +30,9 @@ static int replace(ses_manager *manager, const struct ses_key *key, uint64_t exp
         r = tags_next(manager->tags, &dead.version);
     if (r < 0)
         return r;
-    r = store_save(manager->store, key, now_ms, expected, &dead, ret_winner);
+    if (reason == SES_REASON_STOLEN && live->expires_ms > dead.expires_ms)
+        dead.expires_ms = live->expires_ms;
+    r = store_save(manager->store, key, now_ms, live->version, &dead, ret_winner);
     if (r == SES_ERR_CONFLICT && ret_winner->version == dead.version) {
         record_drop(ret_winner);
         return SES_OK; /* our own write, whose reply was lost underneath */
@@ -77,7 +80,7 @@ int end_record(ses_manager *manager, const struct ses_key *key, struct ses_recor
                 return r;
             continue;
         }
-        r = replace(manager, &at, record.version, reason, &winner);
+        r = replace(manager, &at, &record, reason, &winner);
         if (!winner.data)
             return r;
         record_drop(&record);

@@ -71,7 +71,7 @@ int lookup_record(ses_manager *manager, const struct ses_key *key, int64_t now_m
     return r;
 }
 
-static int reject_dead(const struct ses_record *record, struct found *found)
+int lookup_dead(const struct ses_record *record, struct found *found)
 {
     struct marker marker;
     int r = marker_read(record, &marker);
@@ -92,16 +92,6 @@ static bool in_grace(const struct record_header *header, const struct id *former
            (header->grace_ms == GRACE_UNTIL_USED || now_ms < header->grace_ms);
 }
 
-static int reject_stolen(ses_manager *manager, const struct ses_key *next, const char *peer,
-                         struct found *found)
-{
-    int r = suspect_theft(manager, next, peer);
-    if (r < 0 && r != SES_ERR_NOT_FOUND)
-        return r;
-    found->reason = r == SES_OK ? SES_REASON_STOLEN : SES_REASON_ENDED;
-    return SES_ERR_NOT_FOUND;
-}
-
 /* What the present id has, if the former one is still taken for it. */
 static int take_moved(ses_manager *manager, struct ses_record *record, const struct id *next,
                       const char *peer, int64_t now_ms, struct found *found)
@@ -111,7 +101,7 @@ static int take_moved(ses_manager *manager, struct ses_record *record, const str
     if (r < 0)
         return r;
     if (!in_grace(&snapshot.record.header, found->id, now_ms))
-        return reject_stolen(manager, &next->key, peer, found);
+        return suspect_theft(manager, &next->key, peer, found);
     *found->snapshot = snapshot;
     *found->id = *next;
     found->moved = true;
@@ -137,9 +127,9 @@ static int find_moved(ses_manager *manager, const struct id_format *format,
     if (r < 0)
         return r;
     if (record.kind == SES_KIND_DEAD)
-        return reject_dead(&record, found);
+        return lookup_dead(&record, found);
     if (record.kind == SES_KIND_MOVED)
-        return reject_stolen(manager, &next.key, peer, found);
+        return suspect_theft(manager, &next.key, peer, found);
     return take_moved(manager, &record, &next, peer, now_ms, found);
 }
 
@@ -147,12 +137,13 @@ static int find(ses_manager *manager, const struct id_format *format, const char
                 int64_t now_ms, struct found *found)
 {
     CLEANUP(record_drop) struct ses_record record = { 0 };
-    found->reason = SES_REASON_UNKNOWN; /* should nothing be there */
+    /* should nothing be there */
+    found->reason = found->trusted ? SES_REASON_ENDED : SES_REASON_UNKNOWN;
     int r = lookup_record(manager, &found->id->key, now_ms, &record);
     if (r < 0)
         return r;
     if (record.kind == SES_KIND_DEAD)
-        return reject_dead(&record, found);
+        return lookup_dead(&record, found);
     if (record.kind == SES_KIND_MOVED && found->trusted)
         return lookup_moved(manager, &record, found->id, found->snapshot);
     if (record.kind == SES_KIND_MOVED)

@@ -59,6 +59,9 @@ int lookup(ses_manager *manager, const struct id_format *format, const char *pee
 /* The second half of it: is what was found within its limits? */
 int lookup_judge(ses_manager *manager, const char *peer, struct found *found);
 
+/* What a dead record says. SES_ERR_NOT_FOUND, with the reason. */
+int lookup_dead(const struct ses_record *record, struct found *found);
+
 /* Tells that an id was refused. @return SES_ERR_NOT_FOUND. @p key may be NULL. */
 int lookup_reject(ses_manager *manager, const struct ses_key *key, const char *peer,
                   enum ses_reason reason);
@@ -97,8 +100,9 @@ struct whose {
 int end_all(ses_manager *manager, const struct whose *whose, enum ses_reason reason,
             uint64_t *ret_ended);
 
-/* An id came that was replaced by the one of @p key long ago. SES_ERR_NOT_FOUND: what it belonged
- * to has ended anyway. */
-int suspect_theft(ses_manager *manager, const struct ses_key *key, const char *peer);
+/* An id came that was replaced by the one of @p key long ago. SES_ERR_NOT_FOUND, and @p found says
+ * why; or the store's failure. */
+int suspect_theft(ses_manager *manager, const struct ses_key *key, const char *peer,
+                  struct found *found);
 
 #endif

@@ -9,9 +9,8 @@
 
 #include <sesame/error.h>
 
-/* How long a dead id is told apart from an unknown one: longer than any request in flight; after a
- * theft, long enough for the visitor to come back and be told. */
-enum { DEAD_MS = 60 * 1000, STOLEN_MS = 24 * 60 * 60 * 1000 };
+/* How long a dead id is told apart from an unknown one: longer than any request in flight. */
+enum { DEAD_MS = 60 * 1000 };
 
 enum { MARKER_FORMAT = 1, MARKER_BYTES_MAX = 320 };
 
@@ -45,10 +44,7 @@ int marker_make_dead(enum ses_reason reason, int64_t now_ms, struct ses_record *
     write_number(&out, MEMBER_FORMAT, MARKER_FORMAT);
     write_number(&out, MEMBER_REASON, reason);
     write_number(&out, MEMBER_SINCE, now_ms);
-    *ret_record = (struct ses_record){
-        .kind = SES_KIND_DEAD,
-        .expires_ms = now_ms + (reason == SES_REASON_STOLEN ? STOLEN_MS : DEAD_MS),
-    };
+    *ret_record = (struct ses_record){ .kind = SES_KIND_DEAD, .expires_ms = now_ms + DEAD_MS };
     return make_record(&out, ret_record);
 }
 

@@ -6,7 +6,7 @@
  * What lies under an id that is not a session's any more, so that a late request is told from a
  * made-up one.
  *
- *   dead    { 0: format, 1: reason, 2: since }             for a minute; after a theft, a day
+ *   dead    { 0: format, 1: reason, 2: since }             for a minute; for a theft longer, end.c
  *   moved   { 0: format, 3: key of the new id, 4: sealed } until the session's absolute end
  *
  * `sealed` is the new id, encrypted under a key that only the old id yields: whoever holds the old

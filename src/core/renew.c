@@ -83,18 +83,20 @@ static int make_next(ses_session *session, const struct snapshot *base,
     return r == SES_OK ? session_dress(session, blob, ret_snapshot) : r;
 }
 
-/* Does nobody know what lies under the old id? It may be a marker, and lead to the new record. */
-static bool may_stand(const ses_session *session)
+/* After a write of unknown outcome: if the marker is there by now, all that is known of the session
+ * leads to the new record. Where the store cannot say, that one stays, too: nobody knows its id
+ * then. */
+static bool may_lead_on(ses_manager *manager, const struct id *from, const struct renewal *renewal)
 {
-    ses_manager *manager = session->manager;
     CLEANUP(record_drop) struct ses_record record = { 0 };
-    return ses_is_failure(
-        lookup_record(manager, &session->id.key, manager_now_ms(manager), &record));
+    if (renewal->marker.kind != SES_KIND_MOVED)
+        return false;
+    int r = store_load(manager->store, &from->key, manager_now_ms(manager), &record);
+    return r == SES_OK ? record.version == renewal->marker.version : r != SES_ERR_NOT_FOUND;
 }
 
 /* The new record stands before the old one falls: a crash between leaves two, never none. */
-static int cut_old(ses_session *session, const struct renewal_plan *plan,
-                   const struct snapshot *base, const struct renewal *renewal,
+static int cut_old(ses_session *session, const struct snapshot *base, const struct renewal *renewal,
                    struct ses_record *ret_winner)
 {
     ses_manager *manager = session->manager;
@@ -106,7 +108,7 @@ static int cut_old(ses_session *session, const struct renewal_plan *plan,
         return SES_OK;
     }
     r = session_confirm(session, &session->id.key, renewal->marker.version, r);
-    if (r < 0 && !(plan->leaves == SES_KIND_MOVED && may_stand(session)))
+    if (r < 0 && !(r == SES_ERR_UNAVAILABLE && may_lead_on(manager, &session->id, renewal)))
         (void)store_destroy(manager->store, &renewal->id.key, now_ms);
     return r == SES_ERR_NOT_FOUND ? SES_ERR_GONE : r;
 }
@@ -150,7 +152,7 @@ static int renew_once(ses_session *session, const struct renewal_plan *plan,
             (void)store_destroy(session->manager->store, &renewal.id.key,
                                 manager_now_ms(session->manager));
         if (r == SES_OK)
-            r = cut_old(session, plan, base, &renewal, ret_winner);
+            r = cut_old(session, base, &renewal, ret_winner);
     }
     if (r == SES_OK)
         settle(session, &renewal);

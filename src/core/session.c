@@ -30,12 +30,18 @@ static void drop_blobs(ses_session *s)
         (void)ses_blob_unref(kept->blob);
 }
 
+/* What the application has asked for. That a renewed id has been used is noted by itself. */
+static bool has_wishes(const ses_session *session)
+{
+    return !overlay_empty(&session->overlay) || session->patch.limits || session->patch.csrf;
+}
+
 void ses_release(ses_session *session)
 {
     if (!session)
         return;
     ses_manager *manager = session->manager;
-    const bool lost = session->state == SESSION_OPEN && session_has_changes(session);
+    const bool lost = session->state == SESSION_OPEN && has_wishes(session);
     if (lost)
         session_tell(session, SES_EVENT_UNCOMMITTED);
     drop_blobs(session);
@@ -71,8 +77,7 @@ const struct record_header *session_header(const ses_session *session)
 
 bool session_has_changes(const ses_session *session)
 {
-    return !overlay_empty(&session->overlay) || session->patch.limits || session->patch.csrf ||
-           session->patch.grace_ms > 0;
+    return has_wishes(session) || session->patch.grace_ms > 0;
 }
 
 void session_reset_changes(ses_session *session)
@@ -254,11 +259,14 @@ static int read_again(ses_session *session)
 {
     CLEANUP(snapshot_drop) struct snapshot snapshot = { 0 };
     struct found found = { .id = &session->id, .snapshot = &snapshot, .trusted = true };
+    const struct ses_key before = session->id.key;
     int r = session_prepare_adopt(session);
     if (r == SES_OK)
         r = lookup(session->manager, &session->manager->ids, session_peer(session), &found);
     if (r < 0)
         return r == SES_ERR_NOT_FOUND ? SES_ERR_GONE : r;
+    if (!ses_key_equal(&before, &session->id.key))
+        session->patch.grace_ms = 0; /* that was for the id before */
     if (session->failed < 0)
         session_reset_changes(session);
     session_adopt(session, &snapshot);

@@ -149,6 +149,8 @@ int session_rebase(ses_session *session, struct ses_record *winner, struct snaps
     snapshot_drop(base);
     *base = fresh;
     session->moved |= moved;
+    if (moved)
+        session->patch.grace_ms = 0; /* that was for the id before */
     if (moved && fresh.record.header.grace_ms == GRACE_UNTIL_USED)
         session->cookie = COOKIE_SET; /* perhaps the response that brought the new id was lost */
     return SES_OK;

@@ -7,7 +7,8 @@
 enum { MARK_TRIES = 8 };
 
 /* To where the chain of renewed ids ends, and what is there. */
-static int chase(ses_manager *manager, struct ses_key *key, struct ses_record *ret_record)
+static int chase(ses_manager *manager, struct ses_key *key, struct found *found,
+                 struct ses_record *ret_record)
 {
     CLEANUP(record_drop) struct ses_record record = { 0 };
     int r = lookup_record(manager, key, manager_now_ms(manager), &record);
@@ -21,7 +22,7 @@ static int chase(ses_manager *manager, struct ses_key *key, struct ses_record *r
         r = lookup_record(manager, key, manager_now_ms(manager), &record);
     }
     if (r == SES_OK && record.kind == SES_KIND_DEAD)
-        return SES_ERR_NOT_FOUND;
+        return lookup_dead(&record, found);
     if (r == SES_OK) {
         *ret_record = record;
         record.data = NULL;
@@ -37,7 +38,7 @@ static int end_stolen(ses_manager *manager, const struct ses_key *key,
     const struct record_header *header = &snapshot->record.header;
     const struct whose whose = { .user = header->user, .handle = header->handle };
     uint64_t ended = 0;
-    if (header->user.len > 0 && header->handle.len > 0)
+    if (header->user.len > 0 && header->handle.len > 0 && store_has_list(manager->store))
         return end_all(manager, &whose, SES_REASON_STOLEN, &ended);
     return end_key(manager, key, SES_REASON_STOLEN, NULL);
 }
@@ -82,23 +83,39 @@ static void mark(ses_manager *manager, const struct ses_key *key, const struct s
     }
 }
 
-int suspect_theft(ses_manager *manager, const struct ses_key *key, const char *peer)
+static bool has_run_out(const ses_manager *manager, const struct snapshot *snapshot)
+{
+    const int64_t now_ms = manager_now_ms(manager);
+    return now_ms >= snapshot->expires_ms ||
+           now_ms >= limits_absolute_end(manager, &snapshot->record.header);
+}
+
+static int answer(ses_manager *manager, const struct ses_key *key, const struct snapshot *snapshot)
+{
+    if (manager->config.when_stolen == STOLEN_END)
+        return end_stolen(manager, key, snapshot);
+    mark(manager, key, snapshot);
+    return SES_OK;
+}
+
+/* Told also when the store could not be told all of it: that may be the only time it is seen. */
+int suspect_theft(ses_manager *manager, const struct ses_key *key, const char *peer,
+                  struct found *found)
 {
     struct ses_key at = *key;
     struct ses_record record = { 0 };
     CLEANUP(snapshot_drop) struct snapshot snapshot = { 0 };
-    int r = chase(manager, &at, &record);
+    found->reason = SES_REASON_ENDED; /* should it have ended anyway */
+    int r = chase(manager, &at, found, &record);
     if (r == SES_OK)
         r = snapshot_from(&record, &snapshot);
-    if (r < 0)
+    if (r == SES_OK && has_run_out(manager, &snapshot))
+        r = SES_ERR_NOT_FOUND;
+    if (r == SES_OK)
+        r = answer(manager, &at, &snapshot);
+    if (!snapshot.blob || r == SES_ERR_NOT_FOUND)
         return r;
 
-    if (manager->config.when_stolen == STOLEN_END)
-        r = end_stolen(manager, &at, &snapshot);
-    else
-        mark(manager, &at, &snapshot);
-    if (r < 0)
-        return r;
     const struct happening theft = {
         .type = SES_EVENT_THEFT,
         .key = &at,
@@ -106,5 +123,10 @@ int suspect_theft(ses_manager *manager, const struct ses_key *key, const char *p
         .user = snapshot.record.header.user,
     };
     events_tell(&manager->events, &theft);
-    return SES_OK;
+    if (r < 0)
+        return r;
+    found->reason = SES_REASON_STOLEN;
+    if (manager->config.when_stolen == STOLEN_END) /* whoever it is: it may be the visitor */
+        found->suspected_ms = manager_now_ms(manager);
+    return SES_ERR_NOT_FOUND;
 }

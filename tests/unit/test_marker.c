@@ -120,7 +120,7 @@ static void a_dead_one_says_why_and_since_when(void **state)
         struct marker marker;
         assert_ok(marker_make_dead(reasons[i], 1000, &record));
         assert_int_equal(record.kind, SES_KIND_DEAD);
-        assert_int_equal(record.expires_ms, reasons[i] == SES_REASON_STOLEN ? 86401000 : 61000);
+        assert_int_equal(record.expires_ms, 61000);
         assert_ok(marker_read(&record, &marker));
         assert_int_equal(marker.reason, reasons[i]);
         assert_int_equal(marker.since_ms, reasons[i] == SES_REASON_CUT ? 0 : 1000);

@@ -1,72 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-#include "support/session_fixture.h"
-
-#include <stdio.h>
+#include "support/renewals.h"
 
 /* Ids that change by themselves, and what comes of an old one. */
-
-enum { INTERVAL_S = 600, GRACE_MS = 10000 };
-
-static int set_up(void **state)
-{
-    *state = scene_new("fake", "{\"renewalInterval\":600,\"idleTimeout\":7200}");
-    return 0;
-}
-
-static void pass(struct scene *scene, int64_t ms)
-{
-    atomic_fetch_add(&scene->now_ms, ms);
-}
-
-/* ---- a visitor whose id is due ---- */
-
-static struct visitor log_in(struct scene *scene, const char *user)
-{
-    struct visitor visitor = { "" };
-    ses_session *session = scene_start(scene, NULL);
-    assert_ok(ses_login(session, user, SES_LEVEL_FULL, 0));
-    assert_ok(ses_set_int(session, "n", 0));
-    scene_finish(session, &visitor);
-    return visitor;
-}
-
-static struct visitor due_visitor(struct scene *scene)
-{
-    const struct visitor visitor = log_in(scene, "ada");
-    pass(scene, INTERVAL_S * 1000);
-    scene_forget(scene);
-    return visitor;
-}
-
-/* One request that adds to "n". @return whether its response brought a cookie. */
-static bool add(struct scene *scene, struct visitor *visitor)
-{
-    ses_session *session = scene_visit(scene, visitor);
-    assert_ok(ses_increment(session, "n", 1));
-    const bool set = scene_commit(session, visitor) != NULL;
-    ses_release(session);
-    return set;
-}
-
-static bool same_id(const struct visitor *a, const struct visitor *b)
-{
-    return strcmp(a->cookie, b->cookie) == 0;
-}
-
-static struct ses_info info_of(ses_session *session)
-{
-    struct ses_info info = { .size = sizeof info };
-    assert_ok(ses_info(session, &info));
-    return info;
-}
-
-static bool is_stranger(struct scene *scene, const struct visitor *visitor)
-{
-    ses_session *session = scene_visit(scene, visitor);
-    const bool stranger = info_of(session).is_new && !info_of(session).user;
-    ses_release(session);
-    return stranger;
-}
 
 static unsigned live_sessions(struct scene *scene)
 {
@@ -435,7 +370,7 @@ static void a_failure_anywhere_in_a_renewal_loses_and_doubles_nothing(void **sta
     for (size_t o = 0; o < sizeof ops / sizeof ops[0]; o++) {
         for (int after = 0; after < 2; after++) {
             scene_free(*state);
-            (void)set_up(state);
+            (void)renewal_set_up(state);
             struct scene *scene = *state;
             struct visitor visitor = due_visitor(scene);
             ses_session *session = scene_visit(scene, &visitor);
@@ -539,7 +474,7 @@ static void six_threads_across_a_renewal_get_one_new_id(void **state)
     assert_int_equal(live_sessions(scene), 1);
 }
 
-#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, scene_tear_down)
+#define CASE(name) cmocka_unit_test_setup_teardown(name, renewal_set_up, scene_tear_down)
 
 int main(void)
 {
