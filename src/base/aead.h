@@ -13,13 +13,20 @@
 enum { AEAD_KEY_BYTES = 32, AEAD_NONCE_BYTES = 24, AEAD_TAG_BYTES = 16 };
 enum { AEAD_OVERHEAD = AEAD_NONCE_BYTES + AEAD_TAG_BYTES };
 
+/* A key, ready for use in any thread. What OpenSSL makes of it is kept: making it anew takes three
+ * times as long as a short message. */
+struct aead;
+
+struct aead *aead_new(const unsigned char key[AEAD_KEY_BYTES]); /* NULL: out of memory */
+void aead_free(struct aead *aead);                              /* accepts NULL */
+
 /* Writes plain.len + AEAD_OVERHEAD bytes. SES_OK, SES_ERR_NO_RANDOMNESS, SES_ERR_NO_MEMORY. */
-int aead_seal(const unsigned char key[AEAD_KEY_BYTES], struct ses_slice context,
-              struct ses_slice plain, unsigned char *out);
+int aead_seal(struct aead *aead, struct ses_slice context, struct ses_slice plain,
+              unsigned char *out);
 
 /* Writes sealed.len - AEAD_OVERHEAD bytes, which count only on SES_OK. SES_ERR_CORRUPT: not sealed
  * by this key in this context. SES_ERR_NO_MEMORY. */
-int aead_open(const unsigned char key[AEAD_KEY_BYTES], struct ses_slice context,
-              struct ses_slice sealed, unsigned char *out);
+int aead_open(struct aead *aead, struct ses_slice context, struct ses_slice sealed,
+              unsigned char *out);
 
 #endif

@@ -4,6 +4,7 @@
 #include "base/aead.h"
 #include "base/buffer.h"
 #include "base/cbor.h"
+#include "base/cleanup.h"
 #include "base/digest.h"
 #include "base/slice.h"
 
@@ -48,15 +49,18 @@ int marker_make_dead(enum ses_reason reason, int64_t now_ms, struct ses_record *
     return make_record(&out, ret_record);
 }
 
+DEFINE_CLEANUP(struct aead *, aead_free)
+
 /* No other use of an id begins with this byte. */
-static void sealing_key(const struct id_format *format, const struct id *from,
-                        unsigned char key[AEAD_KEY_BYTES])
+static struct aead *sealing_key(const struct id_format *format, const struct id *from)
 {
+    unsigned char key[AEAD_KEY_BYTES];
     const unsigned char head[2] = { 3, (unsigned char)format->realm.len };
     const struct ses_slice parts[] = { { head, sizeof head },
                                        format->realm,
                                        slice_of_text(from->text) };
     sha256(parts, 3, key);
+    return aead_new(key);
 }
 
 static struct ses_slice key_slice(const struct id *id)
@@ -67,10 +71,10 @@ static struct ses_slice key_slice(const struct id *id)
 int marker_make_moved(const struct id_format *format, const struct id *from, const struct id *to,
                       int64_t expires_ms, struct ses_record *ret_record)
 {
-    unsigned char key[AEAD_KEY_BYTES], sealed[ID_TEXT_MAX + AEAD_OVERHEAD];
+    unsigned char sealed[ID_TEXT_MAX + AEAD_OVERHEAD];
     const struct ses_slice text = slice_of_text(to->text);
-    sealing_key(format, from, key);
-    int r = aead_seal(key, key_slice(from), text, sealed);
+    CLEANUP(aead_free) struct aead *key = sealing_key(format, from);
+    int r = key ? aead_seal(key, key_slice(from), text, sealed) : SES_ERR_NO_MEMORY;
     if (r < 0)
         return r;
 
@@ -146,11 +150,11 @@ int marker_read(const struct ses_record *record, struct marker *ret_marker)
 int marker_follow(const struct id_format *format, const struct marker *marker,
                   const struct id *from, struct id *ret_to)
 {
-    unsigned char key[AEAD_KEY_BYTES], text[MARKER_BYTES_MAX];
+    unsigned char text[MARKER_BYTES_MAX];
     if (marker->sealed.len > sizeof text)
         return SES_ERR_CORRUPT;
-    sealing_key(format, from, key);
-    int r = aead_open(key, key_slice(from), marker->sealed, text);
+    CLEANUP(aead_free) struct aead *key = sealing_key(format, from);
+    int r = key ? aead_open(key, key_slice(from), marker->sealed, text) : SES_ERR_NO_MEMORY;
     if (r < 0)
         return r;
     r = id_parse(format, (struct ses_slice){ text, marker->sealed.len - AEAD_OVERHEAD }, ret_to);

@@ -24,7 +24,7 @@ enum {
 
 struct key {
     unsigned char name[NAME_BYTES];
-    unsigned char secret[AEAD_KEY_BYTES];
+    struct aead *aead;
 };
 
 struct sealer {
@@ -45,11 +45,12 @@ static int add_key(struct sealer *sealer, const unsigned char secret[AEAD_KEY_BY
                                        { secret, AEAD_KEY_BYTES } };
     if (sealer->count == KEYS_MAX)
         return error_set(error, SES_ERR_INVALID, "there are more than %d sealing keys", KEYS_MAX);
-    struct key *key = &sealer->keys[sealer->count++];
+    struct key *key = &sealer->keys[sealer->count];
     sha256(parts, 2, digest);
     memcpy(key->name, digest, NAME_BYTES);
-    memcpy(key->secret, secret, AEAD_KEY_BYTES);
-    return SES_OK;
+    key->aead = aead_new(secret);
+    sealer->count += key->aead != NULL;
+    return key->aead ? SES_OK : SES_ERR_NO_MEMORY;
 }
 
 /* 32 bytes in base64, as "openssl rand -base64 32" gives them, or in base64url. */
@@ -157,7 +158,8 @@ void sealer_free(struct sealer *sealer)
 {
     if (!sealer)
         return;
-    explicit_bzero(sealer, sizeof *sealer);
+    for (size_t i = 0; i < sealer->count; i++)
+        aead_free(sealer->keys[i].aead);
     free(sealer);
 }
 
@@ -208,7 +210,7 @@ int seal(const struct sealer *sealer, struct ses_slice content, struct arena *ar
         return SES_ERR_NO_MEMORY;
     bytes[0] = TOKEN_VERSION;
     memcpy(bytes + 1, sealer->keys[0].name, NAME_BYTES);
-    int r = aead_seal(sealer->keys[0].secret, context_of(sealer), content, bytes + HEAD_BYTES);
+    int r = aead_seal(sealer->keys[0].aead, context_of(sealer), content, bytes + HEAD_BYTES);
     if (r < 0)
         return r;
     base64url_encode(bytes, len, token);
@@ -240,7 +242,7 @@ int unseal(const struct sealer *sealer, struct ses_slice token, struct arena *ar
         return SES_ERR_NOT_FOUND;
     const struct key *key = find_key(sealer, bytes + 1);
     const struct ses_slice sealed = { bytes + HEAD_BYTES, len - HEAD_BYTES };
-    int r = key ? aead_open(key->secret, context_of(sealer), sealed, content) : SES_ERR_CORRUPT;
+    int r = key ? aead_open(key->aead, context_of(sealer), sealed, content) : SES_ERR_CORRUPT;
     if (r < 0)
         return r == SES_ERR_CORRUPT ? SES_ERR_NOT_FOUND : r;
     *ret_content = (struct ses_slice){ content, sealed.len - AEAD_OVERHEAD };

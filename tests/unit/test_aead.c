@@ -5,7 +5,24 @@
 
 #include "support/test.h"
 
-static const unsigned char key[AEAD_KEY_BYTES] = { 1, 2, 3 };
+#include <pthread.h>
+
+static struct aead *key;
+
+static int make_key(void **state)
+{
+    static const unsigned char secret[AEAD_KEY_BYTES] = { 1, 2, 3 };
+    (void)state;
+    key = aead_new(secret);
+    return key ? 0 : -1;
+}
+
+static int free_key(void **state)
+{
+    (void)state;
+    aead_free(key);
+    return 0;
+}
 
 /* The test vectors of the specification (C2SP, XAES-256-GCM). */
 static void the_published_messages_open(void **state)
@@ -29,8 +46,11 @@ static void the_published_messages_open(void **state)
         memset(secret, vectors[i].key, sizeof secret);
         memcpy(sealed, "ABCDEFGHIJKLMNOPQRSTUVWX", AEAD_NONCE_BYTES);
         memcpy(sealed + AEAD_NONCE_BYTES, vectors[i].sealed, 28);
-        assert_ok(aead_open(secret, context, (struct ses_slice){ sealed, sizeof sealed }, plain));
+        struct aead *aead = aead_new(secret);
+        assert_non_null(aead);
+        assert_ok(aead_open(aead, context, (struct ses_slice){ sealed, sizeof sealed }, plain));
         assert_memory_equal(plain, "XAES-256-GCM", 12);
+        aead_free(aead);
     }
 }
 
@@ -64,7 +84,9 @@ static void nothing_else_opens(void **state)
 {
     (void)state;
     const struct ses_slice text = { "text", 4 }, context = { "here", 4 }, elsewhere = { "HERE", 4 };
-    unsigned char sealed[4 + AEAD_OVERHEAD], opened[4], other[AEAD_KEY_BYTES] = { 9 };
+    unsigned char sealed[4 + AEAD_OVERHEAD], opened[4], secret[AEAD_KEY_BYTES] = { 9 };
+    struct aead *other = aead_new(secret);
+    assert_non_null(other);
     const struct ses_slice whole = { sealed, sizeof sealed };
     assert_ok(aead_seal(key, context, text, sealed));
     assert_code(aead_open(other, context, whole, opened), SES_ERR_CORRUPT);
@@ -78,6 +100,37 @@ static void nothing_else_opens(void **state)
         sealed[bit / 8] ^= (unsigned char)(1 << bit % 8);
     }
     assert_ok(aead_open(key, context, whole, opened));
+    aead_free(other);
+}
+
+/* More messages at once than contexts are kept. */
+enum { THREADS = 16, MESSAGES = 200 };
+
+static void *seal_and_open(void *arg)
+{
+    unsigned char text[64], sealed[sizeof text + AEAD_OVERHEAD], opened[sizeof text];
+    const struct ses_slice none = { "", 0 };
+    for (int i = 0; i < MESSAGES; i++) {
+        memset(text, i, sizeof text);
+        if (aead_seal(key, none, (struct ses_slice){ text, sizeof text }, sealed) != SES_OK ||
+            aead_open(key, none, (struct ses_slice){ sealed, sizeof sealed }, opened) != SES_OK ||
+            opened[5] != text[5])
+            return arg;
+    }
+    return NULL;
+}
+
+static void threads_do_not_disturb_one_another(void **state)
+{
+    (void)state;
+    pthread_t threads[THREADS];
+    for (int i = 0; i < THREADS; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, seal_and_open, &threads[i]), 0);
+    for (int i = 0; i < THREADS; i++) {
+        void *failed;
+        (void)pthread_join(threads[i], &failed);
+        assert_null(failed);
+    }
 }
 
 int main(void)
@@ -87,6 +140,7 @@ int main(void)
         cmocka_unit_test(what_was_sealed_opens_at_every_length),
         cmocka_unit_test(the_same_text_is_sealed_differently_each_time),
         cmocka_unit_test(nothing_else_opens),
+        cmocka_unit_test(threads_do_not_disturb_one_another),
     };
-    return cmocka_run_group_tests_name("aead", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("aead", tests, make_key, free_key);
 }
