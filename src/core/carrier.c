@@ -12,6 +12,9 @@ enum {
     CHUNK_MARK_BYTES = 3 /* "8." and "-8" */
 };
 
+/* As far as a record's own instants reach. */
+#define FAR_MS (INT64_C(1) << 53)
+
 /* ---- the provider that keeps nothing ---- */
 
 struct nothing {
@@ -140,6 +143,10 @@ static int read_content(ses_session *session, struct ses_slice content)
     };
     if (!record.data)
         return SES_ERR_NO_MEMORY;
+    if (record.version == 0 || record.expires_ms < 0 || record.expires_ms > FAR_MS) {
+        record_drop(&record);
+        return SES_ERR_NOT_FOUND;
+    }
     int r = id_parse(&session->manager->ids, id, &session->id);
     if (r == SES_OK)
         return snapshot_from(&record, &session->snapshot);
