@@ -28,6 +28,9 @@ void row_expiry(const struct options *options);
 /* login, protected, list, reject */
 void row_logins(const struct options *options);
 
+/* seal, open */
+void row_seal(void);
+
 void row_page(const struct options *options);
 
 void row_instructions(const struct options *options);
