@@ -142,25 +142,22 @@ static void roll_drop(struct roll *roll)
     *roll = (struct roll){ 0 };
 }
 
+/* The roll is to be dropped in any case. */
 static int call_roll(struct memory *memory, const struct ses_key *user, int64_t now_ms,
-                     struct roll *ret_roll)
+                     struct roll *roll)
 {
-    struct roll roll = { 0 };
     uint32_t count;
-    int r = users_keys(memory->users, user, &roll.keys, &count);
+    int r = users_keys(memory->users, user, &roll->keys, &count);
     if (r < 0)
         return r;
-    roll.records = calloc((size_t)count + 1, sizeof *roll.records);
-    if (!roll.records) {
-        free(roll.keys);
+    roll->records = calloc((size_t)count + 1, sizeof *roll->records);
+    if (!roll->records)
         return SES_ERR_NO_MEMORY;
-    }
     for (uint32_t i = 0; i < count; i++) {
-        if (!read_session(memory, &roll.keys[i], user, now_ms, &roll.records[roll.count]))
+        if (!read_session(memory, &roll->keys[i], user, now_ms, &roll->records[roll->count]))
             continue;
-        roll.keys[roll.count++] = roll.keys[i];
+        roll->keys[roll->count++] = roll->keys[i];
     }
-    *ret_roll = roll;
     return SES_OK;
 }
 

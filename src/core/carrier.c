@@ -131,7 +131,7 @@ int carrier_seal(ses_session *session)
 static int read_content(ses_session *session, struct ses_slice content)
 {
     const unsigned char *bytes = content.data;
-    if (content.len < HEAD_BYTES || content.len < HEAD_BYTES + bytes[HEAD_BYTES - 1])
+    if (content.len < HEAD_BYTES || content.len < (size_t)HEAD_BYTES + bytes[HEAD_BYTES - 1])
         return SES_ERR_NOT_FOUND;
     const struct ses_slice id = { bytes + HEAD_BYTES, bytes[HEAD_BYTES - 1] };
     const struct ses_slice data = slice_between(bytes + HEAD_BYTES + id.len, bytes + content.len);

@@ -53,6 +53,15 @@ static int add_key(struct sealer *sealer, const unsigned char secret[AEAD_KEY_BY
     return key->aead ? SES_OK : SES_ERR_NO_MEMORY;
 }
 
+static char url_digit(char c)
+{
+    if (c == '+')
+        return '-';
+    if (c == '/')
+        return '_';
+    return c;
+}
+
 /* 32 bytes in base64, as "openssl rand -base64 32" gives them, or in base64url. */
 static bool read_key(struct ses_slice text, unsigned char secret[AEAD_KEY_BYTES])
 {
@@ -65,7 +74,7 @@ static bool read_key(struct ses_slice text, unsigned char secret[AEAD_KEY_BYTES]
     if (text.len != TEXT_BYTES)
         return false;
     for (size_t i = 0; i < TEXT_BYTES; i++)
-        plain[i] = at[i] == '+' ? '-' : at[i] == '/' ? '_' : at[i];
+        plain[i] = url_digit(at[i]);
     const bool sound = base64url_decode((struct ses_slice){ plain, TEXT_BYTES }, bytes);
     if (sound)
         memcpy(secret, bytes, AEAD_KEY_BYTES);

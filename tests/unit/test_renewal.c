@@ -327,7 +327,8 @@ static int try_add(struct scene *scene, struct visitor *visitor, ses_session *se
 
 /* A commit that renews meets up to two failures. Whoever has the cookie that came out of it, or the
  * one before, finds the session, with the change made at most once. */
-static void check_faults(void **state, const struct fault *faults, size_t count, bool rival)
+static void check_renewal_under_faults(void **state, const struct fault *faults, size_t count,
+                                       bool rival)
 {
     scene_tear_down(state);
     (void)renewal_set_up(state);
@@ -374,8 +375,8 @@ static void no_single_failure_loses_or_doubles_anything(void **state)
             for (int when = 0; when < 2; when++) {
                 const struct fault fault = { faulty[o], nth, SES_ERR_UNAVAILABLE,
                                              when ? FAKE_AFTER_ACT : FAKE_BEFORE_ACT };
-                check_faults(state, &fault, 1, false);
-                check_faults(state, &fault, 1, true);
+                check_renewal_under_faults(state, &fault, 1, false);
+                check_renewal_under_faults(state, &fault, 1, true);
             }
         }
     }
@@ -395,8 +396,8 @@ static void no_two_failures_do(void **state)
             };
             if (first == second)
                 continue;
-            check_faults(state, faults, 2, false);
-            check_faults(state, faults, 2, true);
+            check_renewal_under_faults(state, faults, 2, false);
+            check_renewal_under_faults(state, faults, 2, true);
         }
     }
 }

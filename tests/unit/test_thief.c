@@ -155,7 +155,7 @@ static int try_with(struct scene *scene, const struct visitor *visitor)
     return r;
 }
 
-static void check_outage(void **state, enum fake_op op, unsigned nth, enum fake_when when)
+static void check_theft_in_outage(void **state, enum fake_op op, unsigned nth, enum fake_when when)
 {
     scene_tear_down(state);
     (void)renewal_set_up(state);
@@ -180,8 +180,8 @@ static void an_outage_during_a_theft_neither_saves_the_thief_nor_swallows_the_al
     static const enum fake_op ops[] = { FAKE_LOAD, FAKE_SAVE, FAKE_LIST, FAKE_DESTROY };
     for (size_t o = 0; o < sizeof ops / sizeof ops[0]; o++) {
         for (unsigned nth = 1; nth <= 6; nth++) {
-            check_outage(state, ops[o], nth, FAKE_BEFORE_ACT);
-            check_outage(state, ops[o], nth, FAKE_AFTER_ACT);
+            check_theft_in_outage(state, ops[o], nth, FAKE_BEFORE_ACT);
+            check_theft_in_outage(state, ops[o], nth, FAKE_AFTER_ACT);
         }
     }
 }
