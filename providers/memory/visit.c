@@ -174,20 +174,21 @@ static bool same_keys(const struct roll *a, const struct roll *b)
 static int call_roll_surely(struct memory *memory, const struct ses_key *user, int64_t now_ms,
                             struct roll *ret_roll)
 {
-    struct roll roll = { 0 }, again = { 0 };
-    int r = call_roll(memory, user, now_ms, &roll);
+    struct roll rolls[2] = { { 0 } };
+    unsigned last = 0;
+    int r = call_roll(memory, user, now_ms, &rolls[last]);
     bool same = false;
     for (int tries = 0; r == SES_OK && !same && tries < ROLL_TRIES; tries++) {
-        r = call_roll(memory, user, now_ms, &again);
-        same = same_keys(&roll, &again);
-        roll_drop(&roll);
-        roll = again;
-        again = (struct roll){ 0 };
+        last = 1 - last;
+        roll_drop(&rolls[last]);
+        r = call_roll(memory, user, now_ms, &rolls[last]);
+        same = same_keys(&rolls[0], &rolls[1]);
     }
+    roll_drop(&rolls[1 - last]);
     if (r == SES_OK)
-        *ret_roll = roll;
+        *ret_roll = rolls[last];
     else
-        roll_drop(&roll);
+        roll_drop(&rolls[last]);
     return r;
 }
 
