@@ -169,26 +169,27 @@ static bool same_keys(const struct roll *a, const struct roll *b)
     return same;
 }
 
+/* Once more. *@p ret_same: it has found what was there before. */
+static int call_roll_again(struct memory *memory, const struct ses_key *user, int64_t now_ms,
+                           struct roll *roll, bool *ret_same)
+{
+    struct roll fresh = { 0 };
+    int r = call_roll(memory, user, now_ms, &fresh);
+    *ret_same = r == SES_OK && same_keys(roll, &fresh);
+    roll_drop(roll);
+    *roll = fresh;
+    return r;
+}
+
 /* A session may get a new key between the look at the keys and the look at the records: then it is
  * seen under neither. Two looks in a row that find the same have missed nobody. */
 static int call_roll_surely(struct memory *memory, const struct ses_key *user, int64_t now_ms,
-                            struct roll *ret_roll)
+                            struct roll *roll)
 {
-    struct roll rolls[2] = { { 0 } };
-    unsigned last = 0;
-    int r = call_roll(memory, user, now_ms, &rolls[last]);
+    int r = call_roll(memory, user, now_ms, roll);
     bool same = false;
-    for (int tries = 0; r == SES_OK && !same && tries < ROLL_TRIES; tries++) {
-        last = 1 - last;
-        roll_drop(&rolls[last]);
-        r = call_roll(memory, user, now_ms, &rolls[last]);
-        same = same_keys(&rolls[0], &rolls[1]);
-    }
-    roll_drop(&rolls[1 - last]);
-    if (r == SES_OK)
-        *ret_roll = rolls[last];
-    else
-        roll_drop(&rolls[last]);
+    for (int tries = 0; r == SES_OK && !same && tries < ROLL_TRIES; tries++)
+        r = call_roll_again(memory, user, now_ms, roll, &same);
     return r;
 }
 
@@ -198,8 +199,6 @@ int memory_list(void *self, const struct ses_key *user, int64_t now_ms, ses_reco
     struct memory *memory = self;
     struct roll roll = { 0 };
     int r = call_roll_surely(memory, user, now_ms, &roll);
-    if (r < 0)
-        return r;
     for (uint32_t i = 0; i < roll.count && r == 0; i++)
         r = fn(arg, &roll.keys[i], &roll.records[i]);
     roll_drop(&roll);
