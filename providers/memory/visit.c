@@ -128,79 +128,82 @@ static bool read_session(struct memory *memory, const struct ses_key *key,
 
 /* A user's records, with the keys under which they were found. */
 struct roll {
-    struct ses_key *keys;
-    struct ses_record *records;
     uint32_t count;
+    struct called {
+        struct ses_key key;
+        struct ses_record record;
+    } called[];
 };
 
-static void roll_drop(struct roll *roll)
+static void roll_free(struct roll *roll)
 {
-    for (uint32_t i = 0; roll->records && i < roll->count; i++)
-        (void)ses_blob_unref(roll->records[i].data);
-    free(roll->records);
-    free(roll->keys);
-    *roll = (struct roll){ 0 };
+    for (uint32_t i = 0; roll && i < roll->count; i++)
+        (void)ses_blob_unref(roll->called[i].record.data);
+    free(roll);
 }
 
-/* The roll is to be dropped in any case. */
-static int call_roll(struct memory *memory, const struct ses_key *user, int64_t now_ms,
-                     struct roll *roll)
+static struct roll *call_keys(struct memory *memory, const struct ses_key *user, int64_t now_ms,
+                              const struct ses_key *keys, uint32_t count)
 {
-    uint32_t count;
-    int r = users_keys(memory->users, user, &roll->keys, &count);
-    if (r < 0)
-        return r;
-    roll->records = calloc((size_t)count + 1, sizeof *roll->records);
-    if (!roll->records)
-        return SES_ERR_NO_MEMORY;
+    struct roll *roll = malloc(sizeof *roll + count * sizeof *roll->called);
+    if (!roll)
+        return NULL;
+    roll->count = 0;
     for (uint32_t i = 0; i < count; i++) {
-        if (!read_session(memory, &roll->keys[i], user, now_ms, &roll->records[roll->count]))
+        struct called *called = &roll->called[roll->count];
+        if (!read_session(memory, &keys[i], user, now_ms, &called->record))
             continue;
-        roll->keys[roll->count++] = roll->keys[i];
+        called->key = keys[i];
+        roll->count++;
     }
-    return SES_OK;
+    return roll;
+}
+
+/* NULL: out of memory. */
+static struct roll *call_roll(struct memory *memory, const struct ses_key *user, int64_t now_ms)
+{
+    struct ses_key *keys;
+    uint32_t count;
+    if (users_keys(memory->users, user, &keys, &count) < 0)
+        return NULL;
+    struct roll *roll = call_keys(memory, user, now_ms, keys, count);
+    free(keys);
+    return roll;
 }
 
 static bool same_keys(const struct roll *a, const struct roll *b)
 {
     bool same = a->count == b->count;
     for (uint32_t i = 0; same && i < a->count; i++)
-        same = ses_key_equal(&a->keys[i], &b->keys[i]);
+        same = ses_key_equal(&a->called[i].key, &b->called[i].key);
     return same;
-}
-
-/* Once more. *@p ret_same: it has found what was there before. */
-static int call_roll_again(struct memory *memory, const struct ses_key *user, int64_t now_ms,
-                           struct roll *roll, bool *ret_same)
-{
-    struct roll fresh = { 0 };
-    int r = call_roll(memory, user, now_ms, &fresh);
-    *ret_same = r == SES_OK && same_keys(roll, &fresh);
-    roll_drop(roll);
-    *roll = fresh;
-    return r;
 }
 
 /* A session may get a new key between the look at the keys and the look at the records: then it is
  * seen under neither. Two looks in a row that find the same have missed nobody. */
-static int call_roll_surely(struct memory *memory, const struct ses_key *user, int64_t now_ms,
-                            struct roll *roll)
+static struct roll *call_roll_surely(struct memory *memory, const struct ses_key *user,
+                                     int64_t now_ms)
 {
-    int r = call_roll(memory, user, now_ms, roll);
+    struct roll *roll = call_roll(memory, user, now_ms);
     bool same = false;
-    for (int tries = 0; r == SES_OK && !same && tries < ROLL_TRIES; tries++)
-        r = call_roll_again(memory, user, now_ms, roll, &same);
-    return r;
+    for (int tries = 0; roll && !same && tries < ROLL_TRIES; tries++) {
+        struct roll *again = call_roll(memory, user, now_ms);
+        same = again && same_keys(roll, again);
+        roll_free(roll);
+        roll = again;
+    }
+    return roll;
 }
 
 int memory_list(void *self, const struct ses_key *user, int64_t now_ms, ses_record_fn *fn,
                 void *arg)
 {
-    struct memory *memory = self;
-    struct roll roll = { 0 };
-    int r = call_roll_surely(memory, user, now_ms, &roll);
-    for (uint32_t i = 0; i < roll.count && r == 0; i++)
-        r = fn(arg, &roll.keys[i], &roll.records[i]);
-    roll_drop(&roll);
+    int r = SES_OK;
+    struct roll *roll = call_roll_surely(self, user, now_ms);
+    if (!roll)
+        return SES_ERR_NO_MEMORY;
+    for (uint32_t i = 0; i < roll->count && r == 0; i++)
+        r = fn(arg, &roll->called[i].key, &roll->called[i].record);
+    roll_free(roll);
     return r;
 }
