@@ -351,6 +351,9 @@ static void a_hook_that_leaves_a_renewal_leaves_the_new_id_standing(void **state
         assert_ok(ses_commit(session, NULL));
         fail_msg("the hook was not called");
     }
+    ses_session *late = guest_visit(scene, &before);
+    assert_string_not_equal(ses_session_id(late), cookie_value(before.session));
+    ses_release(late);
     guest_finish(session, &guest);
     assert_string_not_equal(guest.session, before.session);
     session = guest_visit(scene, &guest);

@@ -205,6 +205,14 @@ static ses_session *log_out(struct scene *scene)
     return session;
 }
 
+/* Of a token that leads nowhere any more, only that cookie goes. */
+static ses_session *log_out_of_nobody(struct scene *scene)
+{
+    ses_session *session = scene_start(scene, NULL);
+    assert_ok(ses_logout(session, 0));
+    return session;
+}
+
 static ses_session *destroy(struct scene *scene)
 {
     ses_session *session = visit_of_ada(scene, 0);
@@ -288,6 +296,7 @@ static void every_response_that_sets_or_removes_a_cookie_is_kept_from_caches(voi
         { "step-up", step_up },
         { "regenerate", regenerate },
         { "log-out", log_out },
+        { "log-out of nobody", log_out_of_nobody },
         { "destroy", destroy },
         { "renewal", renewal },
         { "repeated renewal", repeated_renewal },
