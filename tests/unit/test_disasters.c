@@ -196,7 +196,10 @@ static void a_realm_of_its_own_is_enough(void **state)
     *state = first;
     struct guest guest = guest_of(first, "ada", SES_LOGIN_REMEMBER);
     assert_true(is_stranger(second, &guest));
+    assert_int_equal(listed_count(second, "ada"), 0);
+    assert_ok(ses_end_user(second->manager, "ada", NULL));
     assert_true(guest_is(third, &guest, "ada")); /* the other process of one application */
+    assert_int_equal(listed_count(third, "ada"), 1);
     guest.session[0] = '\0';
     ses_session *session = guest_visit(second, &guest);
     assert_true(is_user(session, NULL));
