@@ -86,9 +86,11 @@ struct ses_event {
 /**
  * Receives events, from any thread, after the act and without any lock held. It can
  * neither veto nor delay what happened; it may call into sesame, but not on the
- * session that the event is about. #SES_EVENT_STORE_ERROR and #SES_EVENT_REJECTED come while the
- * call that met them goes on: whoever leaves through the hook there, by longjmp() or an exception,
- * loses the memory that it holds, and nothing else.
+ * session that the event is about. What ses_start() tells of an id that it refuses or
+ * suspects, #SES_EVENT_STORE_ERROR, and the end of a session that makes room for a log-in come
+ * while the call that met them goes on: whoever leaves through the hook there, by longjmp() or an
+ * exception, loses the memory that it holds, and that call has not done what it was asked for. Each
+ * other event comes once all is done in the store.
  */
 typedef void ses_event_fn(void *arg, const struct ses_event *event);
 

@@ -16,6 +16,9 @@
 /* Browsers of one user; the one that was remembered first is forgotten for another. */
 enum { TOKENS_PER_USER = 32 };
 
+/* Ids that repeat three times in a row come from a source that is broken (T-31). */
+enum { CREATE_TRIES = 3 };
+
 /* Cookies of the token's name that are tried in one request. */
 enum { CANDIDATES_MAX = 4 };
 
@@ -76,18 +79,33 @@ static int hand_out(ses_session *session, const struct id *id, int64_t expires_m
     return SES_OK;
 }
 
-int remember_issue(ses_session *session, const struct login *login)
+/* Of what may be in the store without being handed out, nothing is left. */
+static int try_issue(ses_session *session, struct ses_slice user, const struct ses_record *token)
 {
     ses_manager *manager = session->manager;
-    const struct record_header header = first_header(session, login);
-    CLEANUP(record_drop) struct ses_record token = { 0 };
     struct id id;
     int r = id_make(&manager->token_ids, &id);
+    if (r < 0)
+        return r;
+    r = store_token(manager, &id, user, TOKENS_PER_USER, token);
     if (r == SES_OK)
-        r = make_token(manager, &header, &token);
-    if (r == SES_OK)
-        r = hand_out(session, &id, token.expires_ms);
-    return r == SES_OK ? store_token(manager, &id, login->user, TOKENS_PER_USER, &token) : r;
+        r = hand_out(session, &id, token->expires_ms);
+    if (ses_is_failure(r))
+        (void)store_destroy(manager->store, &id.key, manager_now_ms(manager));
+    return r;
+}
+
+int remember_issue(ses_session *session, const struct login *login)
+{
+    const struct record_header header = first_header(session, login);
+    CLEANUP(record_drop) struct ses_record token = { 0 };
+    int r = make_token(session->manager, &header, &token);
+    if (r < 0)
+        return r;
+    r = SES_ERR_EXISTS;
+    for (int tries = 0; tries < CREATE_TRIES && r == SES_ERR_EXISTS; tries++)
+        r = try_issue(session, login->user, &token);
+    return r == SES_ERR_EXISTS ? SES_ERR_NO_RANDOMNESS : r;
 }
 
 /* ---- forgetting it ---- */

@@ -239,6 +239,12 @@ int users_make_room(ses_manager *manager, const struct id_format *format, struct
 
 /* ---- ending ---- */
 
+/* One that has ended, until it is told. */
+struct ended {
+    struct ses_key key;
+    ses_blob *blob;
+};
+
 struct ending {
     ses_manager *manager;
     const struct whose *whose;
@@ -246,7 +252,19 @@ struct ending {
     uint64_t ended;
     uint64_t missed; /* had changed or ended between being shown and being reached */
     int failure;     /* the last one; the others are ended all the same */
+    struct ended *untold;
+    size_t untold_count;
+    size_t untold_capacity;
 };
+
+static void ending_drop(struct ending *ending)
+{
+    for (size_t i = 0; i < ending->untold_count; i++)
+        (void)ses_blob_unref(ending->untold[i].blob);
+    free(ending->untold);
+}
+
+DEFINE_CLEANUP_OF(struct ending, ending_drop)
 
 static bool concerns(const struct whose *whose, const struct record_header *header)
 {
@@ -255,17 +273,47 @@ static bool concerns(const struct whose *whose, const struct record_header *head
            (whose->handle.len == 0 || slice_equal(whose->handle, header->handle));
 }
 
-static void note_end(struct ending *ending, const struct ses_key *key,
-                     const struct record_header *header, int r)
+static void tell_end(ses_manager *manager, const struct ses_key *key, struct ses_slice user)
 {
-    const struct happening ended = {
-        .type = SES_EVENT_DESTROYED,
-        .key = key,
-        .user = header->user,
-    };
+    const struct happening ended = { .type = SES_EVENT_DESTROYED, .key = key, .user = user };
+    events_tell(&manager->events, &ended);
+}
+
+static void tell_ends(const struct ending *ending)
+{
+    for (size_t i = 0; i < ending->untold_count; i++) {
+        struct record record = { 0 };
+        if (record_open(ending->untold[i].blob, &record) == SES_OK)
+            tell_end(ending->manager, &ending->untold[i].key, record.header.user);
+    }
+}
+
+/* NULL: out of memory. */
+static struct ended *next_untold(struct ending *ending)
+{
+    if (ending->untold_count == ending->untold_capacity) {
+        const size_t capacity = ending->untold_capacity > 0 ? 2 * ending->untold_capacity : 16;
+        struct ended *grown = realloc(ending->untold, capacity * sizeof *grown);
+        if (!grown)
+            return NULL;
+        ending->untold = grown;
+        ending->untold_capacity = capacity;
+    }
+    return &ending->untold[ending->untold_count++];
+}
+
+/* A hook that never returns is not to keep the others alive, so all are ended before the first is
+ * told (T-9); without memory for that, it is told now. */
+static void note_end(struct ending *ending, const struct ses_key *key,
+                     const struct snapshot *snapshot, int r)
+{
     if (r == SES_OK) {
+        struct ended *ended = next_untold(ending);
         ending->ended++;
-        events_tell(&ending->manager->events, &ended);
+        if (ended)
+            *ended = (struct ended){ *key, ses_blob_ref(snapshot->blob) };
+        else
+            tell_end(ending->manager, key, snapshot->record.header.user);
     } else if (r == SES_ERR_NOT_FOUND) {
         ending->missed++;
     } else {
@@ -283,7 +331,7 @@ static int end_shown(void *arg, const struct ses_key *key, const struct ses_reco
     struct ses_record record = *shown;
     (void)ses_blob_ref(record.data);
     int r = end_record(ending->manager, key, &record, ending->reason, NULL);
-    note_end(ending, key, &snapshot.record.header, r);
+    note_end(ending, key, &snapshot, r);
     return 0;
 }
 
@@ -304,25 +352,33 @@ static int end_pass(struct ending *ending)
     return store_list(manager->store, &sessions, now_ms, end_shown, ending);
 }
 
+static int end_in_passes(struct ending *ending)
+{
+    const int enough = ending->whose->user.len == 0 ? QUIET_PASSES : 1;
+    int quiet = 0;
+    for (int pass = 0; pass < PASSES_MAX && quiet < enough; pass++) {
+        const uint64_t before = ending->ended + ending->missed;
+        int r = end_pass(ending);
+        if (r == SES_OK)
+            r = ending->failure;
+        if (r < 0)
+            return r;
+        quiet = ending->ended + ending->missed == before ? quiet + 1 : 0;
+    }
+    return quiet < enough ? SES_ERR_UNAVAILABLE
+                          : SES_OK; /* one may have changed its id each time */
+}
+
 int end_all(ses_manager *manager, const struct whose *whose, enum ses_reason reason,
             uint64_t *ret_ended)
 {
+    CLEANUP(ending_drop)
     struct ending ending = { .manager = manager, .whose = whose, .reason = reason };
-    const int enough = whose->user.len == 0 ? QUIET_PASSES : 1;
-    int quiet = 0;
-    for (int pass = 0; pass < PASSES_MAX && quiet < enough; pass++) {
-        const uint64_t before = ending.ended + ending.missed;
-        int r = end_pass(&ending);
-        if (r == SES_OK)
-            r = ending.failure;
-        if (r < 0)
-            return r;
-        quiet = ending.ended + ending.missed == before ? quiet + 1 : 0;
-    }
-    if (quiet < enough)
-        return SES_ERR_UNAVAILABLE; /* one may have changed its id each time */
-    *ret_ended = ending.ended;
-    return SES_OK;
+    int r = end_in_passes(&ending);
+    tell_ends(&ending);
+    if (r == SES_OK)
+        *ret_ended = ending.ended;
+    return r;
 }
 
 int ses_end(ses_manager *manager, const char *user, const char *handle)
