@@ -163,9 +163,23 @@ static int add_token(ses_session *session, const struct response *response, int6
     return add_cookie(session, response, &cookie, now_ms);
 }
 
-static bool same_text(const char *a, const char *b)
+/* Case does not tell domains apart (RFC 6265bis 5.1.3); paths, it does. */
+static bool same_scope(const struct ses_cookie *a, const struct ses_cookie *b)
 {
-    return a == b || (a && b && strcmp(a, b) == 0);
+    const bool domain =
+        a->domain && b->domain ? ascii_same(a->domain, b->domain) : a->domain == b->domain;
+    return domain && strcmp(a->path, b->path) == 0;
+}
+
+/* Of one name, domain and path a response sets one cookie at most (S-75). */
+static bool is_added(const ses_session *session, const struct ses_cookie *cookie)
+{
+    for (size_t i = 0; i < session->headers.cookie_count; i++) {
+        const struct ses_cookie *added = &session->headers.cookies[i];
+        if (strcmp(added->name, cookie->name) == 0 && same_scope(added, cookie))
+            return true;
+    }
+    return false;
 }
 
 /* A cookie of our name that a parent domain or another path has planted: it would come first, for
@@ -173,18 +187,21 @@ static bool same_text(const char *a, const char *b)
 static int evict(ses_session *session, const struct response *response, const char *domain,
                  const char *path, int64_t now_ms)
 {
-    struct ses_cookie cookie = describe_cookie(session, session->face->name);
-    if (same_text(domain, cookie.domain) && same_text(path, cookie.path))
-        return SES_OK;
+    const struct ses_cookie own = describe_cookie(session, session->face->name);
+    struct ses_cookie cookie = own;
     cookie.domain = domain;
     cookie.path = path;
-    return add_cookie(session, response, &cookie, now_ms);
+    return same_scope(&cookie, &own) || is_added(session, &cookie)
+               ? SES_OK
+               : add_cookie(session, response, &cookie, now_ms);
 }
 
+/* What has the prefix __Host- has no other domain or path, and a browser takes no removal there. */
 static bool evicts(const ses_session *session)
 {
     const struct config *config = &session->manager->config;
-    const bool configured = config->evict_domains.count + config->evict_paths.count > 0;
+    const bool configured = config->evict_domains.count + config->evict_paths.count > 0 &&
+                            !ascii_starts(session->face->name, "__Host-");
     const bool ours = session->read_stored || session->cookie == COOKIE_SET;
     return configured &&
            (session->shadows == SHADOWS_TOO_MANY || (session->shadows == SHADOWS_SOME && ours));
@@ -197,13 +214,9 @@ static int evict_shadows(ses_session *session, const struct response *response, 
     int r = SES_OK;
     for (size_t d = 0; evicts(session) && d <= domains->count; d++) {
         const char *domain = d < domains->count ? domains->items[d] : config->domain;
-        if (d < domains->count && same_text(domain, config->domain))
-            continue; /* ours comes last, once */
-        for (size_t p = 0; r == SES_OK && p <= paths->count; p++) {
-            const char *path = p < paths->count ? paths->items[p] : config->cookie_path;
-            if (p == paths->count || !same_text(path, config->cookie_path))
-                r = evict(session, response, domain, path, now_ms);
-        }
+        for (size_t p = 0; r == SES_OK && p <= paths->count; p++)
+            r = evict(session, response, domain,
+                      p < paths->count ? paths->items[p] : config->cookie_path, now_ms);
     }
     return r;
 }
