@@ -125,6 +125,66 @@ static void it_ends_with_the_log_in_and_outlives_a_new_id(void **state)
     ses_release(session);
 }
 
+static void it_outlives_a_renewal_by_time_and_is_told_after_the_commit_too(void **state)
+{
+    struct scene *scene = scene_with(state, "{\"idleTimeout\":7200}");
+    struct visitor visitor = scene_visitor(scene, 1);
+    const struct visitor old = visitor;
+    ses_session *session = scene_visit(scene, &visitor);
+    const struct ses_csrf_token before = token_of(session);
+    scene_finish(session, NULL);
+    atomic_fetch_add(&scene->now_ms, 3600 * 1000);
+    session = scene_visit(scene, &visitor);
+    (void)scene_commit(session, &visitor);
+    const struct ses_csrf_token late = token_of(session);
+    ses_release(session);
+    assert_string_not_equal(visitor.cookie, old.cookie);
+    session = scene_visit(scene, &visitor);
+    assert_ok(ses_csrf_check(session, before.text));
+    assert_ok(ses_csrf_check(session, late.text));
+    ses_release(session);
+}
+
+/* A page is cached or reflected nowhere with a byte that stays: not in the mask, nor behind it. */
+static void no_bit_of_a_token_is_fixed(void **state)
+{
+    enum { TOKENS = 200, LEN = 43 };
+    struct scene *scene = *state;
+    struct visitor visitor = scene_visitor(scene, 1);
+    ses_session *session = scene_visit(scene, &visitor);
+    unsigned seen[LEN] = { 0 }; /* of each character, how many different ones */
+    char texts[TOKENS][LEN + 1];
+    for (size_t i = 0; i < TOKENS; i++) {
+        const struct ses_csrf_token token = token_of(session);
+        assert_int_equal(strlen(token.text), LEN);
+        memcpy(texts[i], token.text, sizeof texts[i]);
+        for (size_t at = 0; at < LEN; at++) {
+            bool known = false;
+            for (size_t j = 0; j < i; j++)
+                known |= texts[j][at] == texts[i][at];
+            seen[at] += !known;
+        }
+    }
+    for (size_t at = 0; at < LEN; at++) /* 200 of 64; the last has 4 bits */
+        assert_true(seen[at] >= (at == LEN - 1 ? 14 : 45));
+    ses_release(session);
+}
+
+static void the_token_of_a_form_dies_with_the_log_in_also_when_nothing_was_stored(void **state)
+{
+    struct scene *scene = *state;
+    struct visitor visitor = { "" };
+    ses_session *session = scene_start(scene, NULL);
+    const struct ses_csrf_token before = token_of(session);
+    assert_ok(ses_login(session, "ada", SES_LEVEL_FULL, 0));
+    assert_code(ses_csrf_check(session, before.text), SES_ERR_DENIED);
+    scene_finish(session, &visitor);
+    session = scene_visit(scene, &visitor);
+    assert_code(ses_csrf_check(session, before.text), SES_ERR_DENIED);
+    ses_release(session);
+    assert_int_equal(scene_told(scene, SES_EVENT_CSRF), 2);
+}
+
 /* Stored by a program that knows no CSRF tokens. */
 static void a_record_without_a_secret_gets_one(void **state)
 {
@@ -163,6 +223,9 @@ int main(void)
         CASE(a_new_session_is_stored_for_it),
         CASE(a_stranger_has_none_and_is_not_stored_for_checking),
         CASE(it_ends_with_the_log_in_and_outlives_a_new_id),
+        CASE(it_outlives_a_renewal_by_time_and_is_told_after_the_commit_too),
+        CASE(no_bit_of_a_token_is_fixed),
+        CASE(the_token_of_a_form_dies_with_the_log_in_also_when_nothing_was_stored),
         CASE(a_record_without_a_secret_gets_one),
         CASE(a_request_with_a_dead_id_gets_none),
     };
