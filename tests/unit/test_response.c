@@ -299,6 +299,74 @@ static void a_response_that_sets_a_cookie_is_never_cached_and_others_by_policy(v
     assert_cache(scene_with(state, "{\"cacheControl\":\"none\"}"), NULL, NULL);
 }
 
+/* ---- whatever sets a cookie (T-29) ---- */
+
+static void look(const struct ses_headers *headers, const char *what)
+{
+    if (headers->cookie_count == 0)
+        fail_msg("%s: no cookie", what);
+    assert_int_equal(headers->cookie_count, header_count(headers, "Set-Cookie"));
+    if (strcmp(header_value(headers, "Cache-Control", 0), "no-store") != 0)
+        fail_msg("%s: may be cached", what);
+    assert_int_equal(header_count(headers, "Cache-Control"), 1);
+    assert_string_equal(header_value(headers, "Vary", 0), "Cookie");
+}
+
+static void look_and_keep(ses_session *session, struct visitor *visitor, const char *what)
+{
+    const struct ses_headers *headers = NULL;
+    assert_ok(ses_commit(session, &headers));
+    look(headers, what);
+    (void)snprintf(visitor->cookie, sizeof visitor->cookie, "%.*s",
+                   (int)strcspn(header_value(headers, "Set-Cookie", 0), ";"),
+                   header_value(headers, "Set-Cookie", 0));
+    ses_release(session);
+}
+
+static void set_in_every_way(struct scene *scene)
+{
+    struct visitor visitor = { "" }, former;
+    ses_session *session = scene_start(scene, NULL);
+    assert_ok(ses_set_int(session, "n", 1));
+    look_and_keep(session, &visitor, "a new session");
+
+    session = scene_visit(scene, &visitor);
+    assert_ok(ses_login(session, "ada", SES_LEVEL_FULL, SES_LOGIN_REMEMBER));
+    look_and_keep(session, &visitor, "a log-in");
+    session = scene_visit(scene, &visitor);
+    assert_ok(ses_elevate(session, SES_LEVEL_STRONG));
+    look_and_keep(session, &visitor, "a step-up");
+    session = scene_visit(scene, &visitor);
+    assert_ok(ses_regenerate(session));
+    look_and_keep(session, &visitor, "a new id");
+
+    former = visitor;
+    atomic_fetch_add(&scene->now_ms, 3600 * 1000);
+    look_and_keep(scene_visit(scene, &visitor), &visitor, "a renewal");
+    look_and_keep(scene_visit(scene, &former), &former, "a renewal whose response was lost");
+
+    char shadowed[2 * COOKIE_TEXT_MAX];
+    (void)snprintf(shadowed, sizeof shadowed, "sid=planted; %s", visitor.cookie);
+    look_and_keep(scene_start(scene, shadowed), &former, "an eviction");
+
+    session = scene_visit(scene, &visitor);
+    assert_ok(ses_logout(session, SES_LOGOUT_CLEAR_SITE_DATA));
+    look_and_keep(session, &visitor, "a log-out");
+}
+
+static void whatever_sets_a_cookie_is_not_stored_and_varies_by_it(void **state)
+{
+    static const char *const policies[] = { "no-store", "private", "none" };
+    for (size_t i = 0; i < 3; i++) {
+        char json[200];
+        (void)snprintf(json, sizeof json,
+                       "{\"cookieName\":\"sid\",\"idleTimeout\":7200,\"rememberLifetime\":86400,"
+                       "\"evictPaths\":[\"/shop\"],\"cacheControl\":\"%s\"}",
+                       policies[i]);
+        set_in_every_way(scene_with(state, json));
+    }
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, scene_set_up, scene_tear_down)
@@ -312,6 +380,7 @@ int main(void)
         TEST(the_three_forms_of_the_headers_say_the_same),
         TEST(an_id_that_came_in_the_header_goes_back_there),
         TEST(a_response_that_sets_a_cookie_is_never_cached_and_others_by_policy),
+        TEST(whatever_sets_a_cookie_is_not_stored_and_varies_by_it),
     };
     return cmocka_run_group_tests_name("response", tests, NULL, NULL);
 }

@@ -119,6 +119,43 @@ static void a_refused_request_leaves_the_session_as_it_was(void **state)
     ses_release(session);
 }
 
+/* It would log the visitor out, or tell the thief that he was found out. */
+static void a_refused_request_leaves_its_cookie_alone(void **state)
+{
+    struct scene *scene = scene_with(state, "{\"bindNetwork\":\"demand\"}");
+    const struct visitor visitor = arrive(scene, "2001:db8:1:2::3", NULL);
+    const struct from elsewhere = { .cookie = visitor.cookie, .peer = "2001:db9::1" };
+    ses_session *session = come(scene, &elsewhere);
+    assert_null(scene_commit(session, NULL));
+    ses_release(session);
+    session = come(scene, &elsewhere);
+    assert_ok(ses_logout(session, 0)); /* of nobody */
+    assert_null(scene_commit(session, NULL));
+    ses_release(session);
+    assert_true(is_found(scene, &visitor, "2001:db8:1:2::4", NULL));
+    const struct ses_event *event = scene_last(scene, SES_EVENT_BINDING);
+    assert_int_equal(event->reason, SES_REASON_NETWORK);
+    assert_string_equal(event->peer, "2001:db9::1");
+    assert_string_equal(event->user, "ada");
+}
+
+/* A renewed id is no way around it, and the refused one does not use it up. */
+static void a_former_id_is_bound_as_well(void **state)
+{
+    struct scene *scene = scene_with(state, "{\"bindUserAgent\":\"demand\",\"idleTimeout\":7200}");
+    struct visitor visitor = arrive(scene, "192.0.2.7", firefox);
+    const struct visitor old = visitor;
+    atomic_fetch_add(&scene->now_ms, 3600 * 1000);
+    const struct from owner = { visitor.cookie, "192.0.2.7", firefox, NULL };
+    scene_finish(come(scene, &owner), &visitor);
+    assert_string_not_equal(visitor.cookie, old.cookie);
+    assert_false(is_found(scene, &old, "192.0.2.7", "curl/8"));
+    assert_false(is_found(scene, &visitor, "192.0.2.7", "curl/8"));
+    atomic_fetch_add(&scene->now_ms, 60 * 1000);
+    assert_true(is_found(scene, &old, "192.0.2.7", firefox));
+    assert_int_equal(scene_told(scene, SES_EVENT_THEFT), 0);
+}
+
 /* ---- background ---- */
 
 static void a_request_of_the_configured_header_does_not_extend(void **state)
@@ -222,6 +259,8 @@ int main(void)
         CASE(another_browser_is_a_stranger_where_that_is_demanded),
         CASE(another_network_is_judged_by_its_prefix),
         CASE(a_refused_request_leaves_the_session_as_it_was),
+        CASE(a_refused_request_leaves_its_cookie_alone),
+        CASE(a_former_id_is_bound_as_well),
         CASE(a_request_of_the_configured_header_does_not_extend),
         CASE(a_scan_is_told_once_a_minute),
         CASE(whoever_scans_does_not_reach_the_store_any_more),
