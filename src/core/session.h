@@ -37,7 +37,7 @@ struct text_copy;
 struct remembered;
 
 /* With it a session is 1,024 bytes, the most that malloc() hands out by its fast path. */
-enum { SESSION_STORAGE = 248 };
+enum { SESSION_STORAGE = 216 };
 
 struct ses_session {
     ses_manager *manager;
@@ -77,6 +77,8 @@ struct ses_session {
     struct arena arena;
     _Alignas(8) unsigned char storage[SESSION_STORAGE];
 };
+
+_Static_assert(sizeof(struct ses_session) <= 1024, "see SESSION_STORAGE");
 
 /* ---- session.c ---- */
 
