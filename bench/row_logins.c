@@ -239,7 +239,7 @@ static uint64_t list_some(ses_manager *manager, size_t users, const struct bench
     return failures;
 }
 
-enum { FEW = 10000, MANY = 1000000 };
+enum { FEW = 100000, MANY = 1000000 };
 
 static uint64_t list_few(void *arg, const struct bench_share *share)
 {
