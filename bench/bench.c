@@ -23,7 +23,7 @@ static const char usage[] =
     "  memory               resident bytes per session, the floor being its record\n"
     "  expiry               a reader's p99.9 while 500,000 sessions end and are collected\n"
     "  logins               a log-in beside a session of nobody; a read with all defences beside\n"
-    "                       none; a user's 10 sessions among 1,000,000 beside 10,000; a made-up "
+    "                       none; a user's 10 sessions among 1,000,000 beside 100,000; a made-up "
     "id\n"
     "                       beside none\n"
     "  seal                 a sealed session of 400 bytes beside the bare cipher and base64url\n"
