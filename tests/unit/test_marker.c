@@ -144,6 +144,55 @@ static void a_dead_one_that_does_not_read_counts_as_cut(void **state)
     }
 }
 
+static enum ses_reason reason_of(const unsigned char *bytes, size_t len)
+{
+    struct marker marker;
+    struct ses_record record = { .data = ses_blob_new((struct ses_slice){ bytes, len }),
+                                 .kind = SES_KIND_DEAD };
+    assert_ok(marker_read(&record, &marker));
+    (void)ses_blob_unref(record.data);
+    return marker.reason;
+}
+
+/* What a bit can make of a theft is a log-out, at most: neither gives anybody a session. */
+static void a_damaged_dead_one_is_cut_or_another_sound_one(void **state)
+{
+    (void)state;
+    struct ses_record record;
+    unsigned char bytes[64];
+    assert_ok(marker_make_dead(SES_REASON_STOLEN, 1893456000000, &record));
+    const struct ses_slice whole = ses_blob_bytes(record.data);
+    assert_true(whole.len <= sizeof bytes);
+    memcpy(bytes, whole.data, whole.len);
+    for (size_t len = 0; len < whole.len; len++)
+        assert_int_equal(reason_of(bytes, len), SES_REASON_CUT);
+    for (size_t bit = 0; bit < whole.len * 8; bit++) {
+        bytes[bit / 8] ^= (unsigned char)(1 << bit % 8);
+        const enum ses_reason reason = reason_of(bytes, whole.len);
+        assert_true(reason == SES_REASON_CUT || reason == SES_REASON_STOLEN ||
+                    reason == SES_REASON_ENDED);
+        bytes[bit / 8] ^= (unsigned char)(1 << bit % 8);
+    }
+    (void)ses_blob_unref(record.data);
+}
+
+/* A store in which somebody has put the marker of one session under the key of another. */
+static void a_marker_does_not_open_under_another_realm_or_purpose(void **state)
+{
+    (void)state;
+    struct pair pair = make_moved();
+    struct id_format other = format;
+    struct marker marker;
+    struct id found;
+    assert_ok(marker_read(&pair.record, &marker));
+    other.realm = (struct ses_slice){ "ad", 2 };
+    assert_code(marker_follow(&other, &marker, &pair.from, &found), SES_ERR_CORRUPT);
+    other = format;
+    other.purpose = ID_OF_TOKEN;
+    assert_code(marker_follow(&other, &marker, &pair.from, &found), SES_ERR_CORRUPT);
+    (void)ses_blob_unref(pair.record.data);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -153,6 +202,8 @@ int main(void)
         cmocka_unit_test(every_flipped_bit_and_every_truncation_is_refused),
         cmocka_unit_test(a_dead_one_says_why_and_since_when),
         cmocka_unit_test(a_dead_one_that_does_not_read_counts_as_cut),
+        cmocka_unit_test(a_damaged_dead_one_is_cut_or_another_sound_one),
+        cmocka_unit_test(a_marker_does_not_open_under_another_realm_or_purpose),
     };
     return cmocka_run_group_tests_name("marker", tests, NULL, NULL);
 }
