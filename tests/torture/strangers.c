@@ -58,6 +58,32 @@ uint64_t fixation(uint64_t rounds)
     return findings;
 }
 
+/* ---- replay: an id that has ended is never taken again (T-2, T-3) ---- */
+
+uint64_t replay(uint64_t rounds)
+{
+    struct stage stage;
+    uint64_t findings = 0;
+    stage_open(&stage, "{\"secure\":false}");
+    for (uint64_t i = 0; i < rounds; i++) {
+        char id[256];
+        struct browser browser;
+        new_session(stage.manager, id);
+        (void)snprintf(browser.cookie, sizeof browser.cookie, "id=%.200s", id);
+        must(ses_destroy_id(stage.manager, id), "destroy");
+        ses_session *session = visit(&stage, &browser);
+        findings += is_stored(session);
+        must(ses_set_int(session, "n", 1), "set");
+        finish(session, &browser);
+        findings += strcmp(id_of(&browser), id) == 0 || ses_exists(stage.manager, id) == SES_OK;
+        must(ses_destroy_id(stage.manager, id_of(&browser)), "destroy");
+        stage_pass(&stage, 1000);
+    }
+    findings += count_sessions(stage.manager);
+    stage_close(&stage);
+    return findings;
+}
+
 /* ---- unknown: the same by every way in, and the visitor gets on with an id of ours (T-1) ---- */
 
 enum way { BY_COOKIE, BY_HEADER, BY_TOKEN, BY_CALL, WAYS };

@@ -19,6 +19,7 @@ static const struct target {
     uint64_t rounds;
 } targets[] = {
     { "fixation", fixation, 1000000 },
+    { "replay", replay, 1000000 },
     { "unknown", unknown, 100000 },
     { "made-up", made_up, 1000000 },
     { "empty", empty, 1000000 },

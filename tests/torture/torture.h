@@ -58,6 +58,7 @@ uint64_t next_random(uint64_t *state);
 /* ---- the targets: how many findings ---- */
 
 uint64_t fixation(uint64_t rounds);
+uint64_t replay(uint64_t rounds);
 uint64_t unknown(uint64_t rounds);
 uint64_t made_up(uint64_t rounds);
 uint64_t empty(uint64_t rounds);
