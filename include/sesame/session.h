@@ -78,7 +78,7 @@ struct ses_info {
     int64_t seen_ms;        /**< when it was used last, to the touch threshold, Unix milliseconds */
     int64_t end_ms;         /**< when it ends however it is used, Unix milliseconds; 0: never */
     /** When an id that it had had before came back, Unix milliseconds; 0: never. Of a new session:
-     *  the one that this browser had was ended for it. */
+     *  the one that this browser had was ended for it; told until that one would have expired. */
     int64_t suspected_ms;
     bool remembered; /**< ses_list(): no session, but a browser that would be logged in again */
 };
