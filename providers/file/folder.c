@@ -225,6 +225,7 @@ int names_read(int folder, struct names *names, struct names *stale)
     int r = 0;
     const struct dirent *entry;
     errno = 0;
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): of a stream that nobody else has */
     while (r == 0 && (entry = readdir(stream)) != NULL) {
         r = names_take(entry->d_name, names, stale);
         errno = 0;

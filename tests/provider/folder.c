@@ -76,6 +76,7 @@ int conform_in_folder(void (*settings)(void *instance))
         .provider_config = own_folder(),
         .settings = settings,
         .shared = true,
+        .rounds = 2000,
     };
     return ses_conformance_run(&subject);
 }
