@@ -32,10 +32,6 @@
 static int code_of(int error)
 {
     switch (error) {
-    case ENOSPC:
-    case EDQUOT:
-    case EFBIG:
-        return SES_ERR_FULL;
     case ENOMEM:
         return SES_ERR_NO_MEMORY;
     case ELOOP: /* a link, or what else is not ours */
@@ -58,6 +54,13 @@ int file_fail(const struct file *file, int error, const char *what)
                                  what);
     const char *why = strerrordesc_np(error);
     return ses_provider_fail(file->host, code, "%s: %s", what, why ? why : "unknown error");
+}
+
+int file_fail_write(const struct file *file, int error, const char *what)
+{
+    if (error == ENOSPC || error == EDQUOT || error == EFBIG)
+        return ses_provider_fail(file->host, SES_ERR_FULL, "%s: %s", what, strerrordesc_np(error));
+    return file_fail(file, error, what);
 }
 
 /* ---- life time ---- */
@@ -214,9 +217,7 @@ static int file_destroy(void *self, const struct ses_key *key, int64_t now_ms)
     image_close(&image);
     if (owned)
         (void)user_forget(self, &user, key);
-    if (r == SES_ERR_NOT_FOUND)
-        return SES_OK;
-    return r == SES_ERR_FULL ? SES_ERR_UNAVAILABLE : r;
+    return r == SES_ERR_NOT_FOUND ? SES_OK : r;
 }
 
 /* ---- the whole store: list is in users.c, the others in collect.c ---- */

@@ -206,7 +206,7 @@ static int open_or_make(struct image *image)
     if (fd == -ENOENT) {
         const int folder = beneath_make(image->file, image->place.folder);
         if (folder < 0)
-            return file_fail(image->file, -folder, "making a folder");
+            return file_fail_write(image->file, -folder, "making a folder");
         fd_close(folder);
         fd = beneath_open(image->file->root, image->place.path, make);
     }
@@ -214,7 +214,7 @@ static int open_or_make(struct image *image)
     if (image->existed)
         return open_file(image, O_RDWR);
     image->fd = fd < 0 ? -1 : fd;
-    return fd < 0 ? file_fail(image->file, -fd, "making a record") : SES_OK;
+    return fd < 0 ? file_fail_write(image->file, -fd, "making a record") : SES_OK;
 }
 
 int image_hold_new(struct image *image)

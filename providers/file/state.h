@@ -34,4 +34,7 @@ struct file {
 /* Reports that a system call failed, and answers with the code for it. @p error is an errno. */
 int file_fail(const struct file *file, int error, const char *what);
 
+/* The same for what takes room: that there is none is SES_ERR_FULL, and has changed nothing. */
+int file_fail_write(const struct file *file, int error, const char *what);
+
 #endif

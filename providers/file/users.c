@@ -24,8 +24,11 @@ int shelf_open(struct shelf *shelf, const struct file *file, const struct ses_ke
         return SES_ERR_NOT_FOUND;
     if (shelf->fd == -ENOENT)
         return SES_ERR_GONE; /* removed as soon as it was made */
-    if (shelf->fd < 0)
-        return file_fail(file, -shelf->fd, "opening the index of a user");
+    if (shelf->fd < 0) {
+        const int error = -shelf->fd;
+        static const char what[] = "opening the index of a user";
+        return make ? file_fail_write(file, error, what) : file_fail(file, error, what);
+    }
     const int r = fd_lock(shelf->fd, how);
     return r < 0 ? file_fail(file, -r, "locking the index of a user") : SES_OK;
 }
@@ -54,7 +57,7 @@ int shelf_add(const struct shelf *shelf, const struct ses_key *key)
         return SES_OK;
     if (r == 0)
         r = sync_shelf(shelf);
-    return r < 0 ? file_fail(shelf->file, -r, "writing the index of a user") : SES_OK;
+    return r < 0 ? file_fail_write(shelf->file, -r, "writing the index of a user") : SES_OK;
 }
 
 /* What stays if it fails is removed when it is seen the next time. The folder goes with the last

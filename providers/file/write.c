@@ -198,7 +198,7 @@ int image_write(struct image *image, const struct ses_key *user, const struct se
         r = write_first(image, &frame);
     else
         r = fits ? write_older(image, &frame) : replace_file(image, &frame);
-    return r < 0 ? file_fail(image->file, -r, "writing a record") : SES_OK;
+    return r < 0 ? file_fail_write(image->file, -r, "writing a record") : SES_OK;
 }
 
 int image_touch(struct image *image, int64_t expires_ms)
@@ -206,7 +206,5 @@ int image_touch(struct image *image, int64_t expires_ms)
     int r = set_mtime(image->fd, expires_ms);
     if (r == 0 && image->file->durability == DURABLE_FULL && fsync(image->fd) < 0)
         r = -errno;
-    if (r == -ENOSPC || r == -EDQUOT)
-        r = -EIO;
     return r < 0 ? file_fail(image->file, -r, "moving an expiry") : SES_OK;
 }
