@@ -125,7 +125,8 @@ class Guide(unittest.TestCase):
 
 class Manual(unittest.TestCase):
     def keys(self):
-        names = {a or b for source in ("src/core/config.c", "providers/memory/memory.c")
+        names = {a or b for source in ("src/core/config.c", "providers/file/file.c",
+                                             "providers/memory/memory.c")
                  for a, b in setting_names(source)}
         self.assertGreater(len(names), 30)
         return names
