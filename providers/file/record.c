@@ -191,8 +191,9 @@ static int hold_opened(struct image *image, int how)
         r = file_fail(image->file, errno, "looking at a record");
     if (r == SES_OK && image->stat.st_nlink == 0)
         r = SES_ERR_GONE;
-    if (r == SES_OK && !image->existed && fchmod(image->fd, S_IRUSR | S_IWUSR) < 0)
-        r = file_fail(image->file, errno, "making a record"); /* whatever the umask took */
+    if (r == SES_OK && !image->existed && file_check(&image->stat) < 0 &&
+        fchmod(image->fd, S_IRUSR | S_IWUSR) < 0)
+        r = file_fail(image->file, errno, "making a record"); /* what the umask took */
     if (r == SES_OK)
         r = look_at_file(image);
     return r == SES_OK ? read_slots(image) : r;
