@@ -97,17 +97,17 @@ static uint64_t read_number(const unsigned char *bytes)
     return number;
 }
 
-size_t carrier_token_max(const ses_session *session)
+size_t carrier_part_max(const ses_session *session)
 {
-    const struct config *config = &session->manager->config;
-    const size_t name = strlen(config->faces[true].name) + CHUNK_MARK_BYTES + 1;
-    return (COOKIE_PAIR_MAX - name) * (size_t)config->seal_chunks;
+    const size_t name = strlen(session->manager->config.faces[true].name);
+    return COOKIE_PAIR_MAX - name - CHUNK_MARK_BYTES - 1;
 }
 
 static bool fits(const ses_session *session, const struct id *id, const struct snapshot *next)
 {
     const size_t bytes = HEAD_BYTES + strlen(id->text) + ses_blob_bytes(next->blob).len;
-    return seal_token_bytes(bytes) <= carrier_token_max(session);
+    const size_t parts = (size_t)session->manager->config.seal_chunks;
+    return seal_token_bytes(bytes) <= carrier_part_max(session) * parts;
 }
 
 int carrier_seal(ses_session *session)
@@ -128,6 +128,11 @@ int carrier_seal(ses_session *session)
 
 /* Whoever could seal it is trusted with more than this; the checks are for what a later release of
  * ours may have sealed. */
+static bool is_sound(const struct ses_record *record)
+{
+    return record->version != 0 && record->expires_ms >= 0 && record->expires_ms <= FAR_MS;
+}
+
 static int read_content(ses_session *session, struct ses_slice content)
 {
     const unsigned char *bytes = content.data;
@@ -135,6 +140,7 @@ static int read_content(ses_session *session, struct ses_slice content)
         return SES_ERR_NOT_FOUND;
     const struct ses_slice id = { bytes + HEAD_BYTES, bytes[HEAD_BYTES - 1] };
     const struct ses_slice data = slice_between(bytes + HEAD_BYTES + id.len, bytes + content.len);
+    CLEANUP(record_drop)
     struct ses_record record = {
         .expires_ms = (int64_t)read_number(bytes),
         .version = read_number(bytes + NUMBER_BYTES),
@@ -143,15 +149,25 @@ static int read_content(ses_session *session, struct ses_slice content)
     };
     if (!record.data)
         return SES_ERR_NO_MEMORY;
-    if (record.version == 0 || record.expires_ms < 0 || record.expires_ms > FAR_MS) {
-        record_drop(&record);
-        return SES_ERR_NOT_FOUND;
-    }
-    int r = id_parse(&session->manager->ids, id, &session->id);
+    int r =
+        is_sound(&record) ? id_parse(&session->manager->ids, id, &session->id) : SES_ERR_NOT_FOUND;
+    return r == SES_OK ? snapshot_from(&record, &session->snapshot) : r;
+}
+
+int carrier_read(ses_session *session, struct ses_slice token)
+{
+    struct ses_slice content;
+    bool old;
+    int r = unseal(session->manager->sealer, token, &session->arena, &content, &old);
     if (r == SES_OK)
-        return snapshot_from(&record, &session->snapshot);
-    record_drop(&record);
-    return r;
+        r = read_content(session, content);
+    if (r < 0) {
+        session->id.text[0] = '\0';
+        return r == SES_ERR_CORRUPT ? SES_ERR_NOT_FOUND : r;
+    }
+    if (old) /* sealed anew by the first key */
+        session->cookie = COOKIE_SET;
+    return SES_OK;
 }
 
 /* The ledger knows of ends that the token does not. Its own record is not needed beyond that. */
@@ -166,33 +182,29 @@ static int ask_ledger(ses_session *session, struct found *found)
     return r;
 }
 
-int carrier_open(ses_session *session, struct ses_slice token)
+int carrier_find(ses_session *session)
 {
     ses_manager *manager = session->manager;
     struct found found = { .id = &session->id, .snapshot = &session->snapshot };
-    struct ses_slice content;
-    bool old = false;
-    int r = unseal(manager->sealer, token, &session->arena, &content, &old);
-    if (r == SES_OK)
-        r = read_content(session, content);
-    if (r == SES_OK)
-        r = manager->has_ledger ? ask_ledger(session, &found)
+    int r = manager->has_ledger ? ask_ledger(session, &found)
                                 : lookup_judge(manager, session_peer(session), &found);
-    if (r < 0) {
-        snapshot_drop(&session->snapshot);
-        session->snapshot.record = (struct record){ 0 };
-        return session_miss(session, &found, r);
+    if (r == SES_OK) {
+        session_hit(session, &found);
+        return SES_OK;
     }
-    session_hit(session, &found);
-    session->token = arena_text(&session->arena, token);
-    if (old) /* sealed anew by the first key */
-        session->cookie = COOKIE_SET;
-    return session->token ? SES_OK : SES_ERR_NO_MEMORY;
+    snapshot_drop(&session->snapshot);
+    session->snapshot.record = (struct record){ 0 };
+    session->cookie = COOKIE_LEAVE;
+    return session_miss(session, &found, r);
+}
+
+int carrier_open(ses_session *session, struct ses_slice token)
+{
+    int r = carrier_read(session, token);
+    return r == SES_OK ? carrier_find(session) : r;
 }
 
 /* ---- parts ---- */
-
-enum { PARTS_MAX = 9 };
 
 const char *carrier_part_name(ses_session *session, unsigned part)
 {
@@ -233,7 +245,7 @@ int carrier_join(ses_session *session, const struct ses_request *request, struct
         *ret_token = first;
         return SES_OK;
     }
-    if (text[0] < '2' || text[0] > '0' + PARTS_MAX)
+    if (text[0] < '2' || text[0] > '0' + SEAL_PARTS_MAX)
         return SES_ERR_NOT_FOUND;
     session->chunks = (unsigned)(text[0] - '0');
     buffer_append(&out, text + 2, first.len - 2);

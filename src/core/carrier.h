@@ -22,7 +22,15 @@ int carrier_save(ses_session *session, uint64_t expected, const struct snapshot 
                  struct ses_record *ret_winner);
 int carrier_touch(ses_session *session, int64_t now_ms, int64_t expires_ms);
 
-/* The session of a token, into one that is new. SES_ERR_NOT_FOUND, or the ledger's failure. */
+/* What a token holds, into a session that is new, and not judged yet: what id_parse() is to an id.
+ * SES_ERR_NOT_FOUND: it is none of ours. */
+int carrier_read(ses_session *session, struct ses_slice token);
+
+/* Judges it, as session_find() does what is stored: within its limits, and not ended as far as a
+ * ledger knows. SES_ERR_NOT_FOUND with events that say why, or the ledger's failure. */
+int carrier_find(ses_session *session);
+
+/* Both. */
 int carrier_open(ses_session *session, struct ses_slice token);
 
 /* The whole token whose first part is @p first: its cookie, or "N." and with it N - 1 others, named
@@ -36,8 +44,8 @@ const char *carrier_part_name(ses_session *session, unsigned part);
 /* Seals the session as it stands, into session->token. */
 int carrier_seal(ses_session *session);
 
-/* How many bytes a token may have, over all of its cookies. */
-size_t carrier_token_max(const ses_session *session);
+/* How many bytes of a token one cookie takes. */
+size_t carrier_part_max(const ses_session *session);
 
 static inline bool is_sealed(const ses_session *session)
 {

@@ -120,7 +120,7 @@ static const struct ses_setting settings[] = {
     LIST("sealKeys", seal_keys),
     TEXT("sealKeyFile", seal_key_file, TEXT_MAX),
     TEXT("sealPassphrase", seal_passphrase, TEXT_MAX),
-    INT("sealChunks", seal_chunks, 1, 8, DEFAULT_CHUNKS),
+    INT("sealChunks", seal_chunks, 1, SEAL_PARTS_MAX, DEFAULT_CHUNKS),
     /* attacks */
     LIST("evictDomains", evict_domain_text),
     LIST("evictPaths", evict_path_text),

@@ -11,6 +11,9 @@
 #include "core/proxy.h"
 #include "core/settings.h"
 
+/* Cookies that one sealed session may fill; a digit names each. */
+enum { SEAL_PARTS_MAX = 8 };
+
 enum { COOKIE_NAME_MAX = 128, CONFIG_LIST_MAX = 4 };
 
 enum cache_policy {

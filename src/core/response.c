@@ -10,7 +10,6 @@
 enum {
     PLAIN_MAX = 4,
     COOKIES_MAX = 2,
-    PARTS_MAX = 9, /* of a token */
     EVICTED_MAX = (CONFIG_LIST_MAX + 1) * (CONFIG_LIST_MAX + 1),
 };
 
@@ -108,7 +107,7 @@ static int add_part(ses_session *session, const struct response *response, struc
 static int add_parts(ses_session *session, const struct response *response, struct ses_slice token,
                      int64_t now_ms)
 {
-    const size_t room = carrier_token_max(session) / (size_t)session->manager->config.seal_chunks;
+    const size_t room = carrier_part_max(session);
     const unsigned parts = (unsigned)((token.len + room - 1) / room);
     const char *at = token.data;
     size_t left = token.len;
@@ -289,8 +288,8 @@ static bool has_nothing_to_say(const ses_session *session)
 
 static int make_response(ses_session *session, struct response *ret_response)
 {
-    const size_t cookies =
-        COOKIES_MAX + (evicts(session) ? EVICTED_MAX : 0) + (is_sealed(session) ? PARTS_MAX : 0);
+    const size_t cookies = COOKIES_MAX + (evicts(session) ? EVICTED_MAX : 0) +
+                           (is_sealed(session) ? SEAL_PARTS_MAX : 0);
     const struct response response = {
         .fields = arena_alloc(&session->arena, (PLAIN_MAX + cookies) * sizeof(struct ses_header)),
         .cookies = arena_alloc(&session->arena, cookies * sizeof(struct ses_cookie)),

@@ -68,7 +68,7 @@ struct ses_session {
     int64_t cookie_expires_ms; /* of the session, when the visitor last got its cookie */
     enum cookie_action remember_cookie;
     struct remembered *remembered; /* what remember_cookie sets */
-    const char *token;             /* of a sealed one, as it came or as it goes */
+    const char *token;             /* of a sealed one, as carrier_seal() made it last */
     unsigned chunks;               /* in how many cookies it came; 0: none */
     struct ses_headers headers;
     struct kept_blob *kept;  /* snapshots that pointers were handed out into */

@@ -109,14 +109,15 @@ static int find_by_id(ses_session *session, struct ses_slice value, struct tries
 static int find_by_token(ses_session *session, const struct ses_request *request,
                          struct ses_slice value, struct tries *tries)
 {
-    struct ses_slice token;
+    struct ses_slice token = value;
     if (++tries->looked_up > CANDIDATES_MAX)
         return SES_ERR_TOO_LARGE;
     int r = session->by_header ? SES_OK : carrier_join(session, request, value, &token);
     if (r == SES_OK)
-        r = carrier_open(session, session->by_header ? value : token);
-    return r == SES_ERR_NOT_FOUND && session->id.text[0] == '\0' ? reject_malformed(session, tries)
-                                                                 : r;
+        r = carrier_read(session, token);
+    if (r == SES_ERR_NOT_FOUND)
+        return reject_malformed(session, tries);
+    return r == SES_OK ? carrier_find(session) : r;
 }
 
 /* SES_ERR_NOT_FOUND: try the next candidate. */

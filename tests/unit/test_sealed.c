@@ -179,6 +179,7 @@ static void limits_hold_inside(void **state)
     atomic_fetch_add(&scene->now_ms, 400 * 1000);
     assert_false(is_known(scene->manager, &jar));
     assert_int_equal(scene_told(scene, SES_EVENT_EXPIRED), 2);
+    assert_int_equal(scene_told(scene, SES_EVENT_REJECTED), 2); /* each once, for what it is */
     jar_free(&jar);
     jar_free((struct jar *)&old);
 }
@@ -397,6 +398,7 @@ static void with_a_ledger_a_log_out_is_one(void **state)
     assert_int_equal(jar.count, 0);
     assert_false(is_known(scene->manager, &stolen));
     assert_int_equal(scene_rejected(scene, SES_REASON_ENDED), 1);
+    assert_int_equal(scene_told(scene, SES_EVENT_REJECTED), 1);
     jar_free(&stolen);
 }
 
