@@ -1,35 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-#include "core/config.h"
-
-#include <sesame/manager.h>
-
-#include "support/test.h"
+#include "support/config_check.h"
 
 #include <stdio.h>
 
 /* ---- helpers ---- */
 
-/* The same words from config_read() itself and from the call that applications make. */
-static void assert_refused(const char *text, const char *message)
-{
-    struct config config;
-    struct ses_error error = { 0 };
-    assert_code(config_read(&config, text, NULL, NULL, &error), SES_ERR_INVALID);
-    config_free(&config);
-    assert_string_equal(error.message, message);
-
-    error = (struct ses_error){ 0 };
-    assert_null(ses_manager_new("memory", text, NULL, &error));
-    assert_int_equal(error.code, SES_ERR_INVALID);
-    assert_string_equal(error.message, message);
-}
-
 static void assert_taken(const char *text)
 {
     struct config config;
-    struct ses_error error = { 0 };
-    if (config_read(&config, text, NULL, NULL, &error) != SES_OK)
-        fail_msg("%s: %s", text, error.message);
+    read_well(&config, text);
     config_free(&config);
 }
 

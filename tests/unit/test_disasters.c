@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "support/leave.h"
 #include "support/logins.h"
 #include "support/shared_provider.h"
 
@@ -210,18 +211,6 @@ static void a_realm_of_its_own_is_enough(void **state)
 
 /* ---- T-9: a hook that never returned left the session valid ---- */
 
-static jmp_buf out;
-static enum ses_event_type jump_at;
-
-static void jump_out(void *arg, const struct ses_event *event)
-{
-    (void)arg;
-    if (event->type == jump_at) {
-        jump_at = 0;
-        longjmp(out, 1);
-    }
-}
-
 static void leave_at(struct scene *scene, enum ses_event_type type)
 {
     scene->hook = jump_out;
@@ -247,7 +236,7 @@ static void a_hook_that_leaves_a_log_in_leaves_it_done_and_the_old_id_dead(void 
         const struct guest before = guest;
         ses_session *session = guest_visit(scene, &guest);
         leave_at(scene, types[i]);
-        if (setjmp(out) == 0) {
+        if (setjmp(way_out) == 0) {
             assert_ok(ses_login(session, "ada", SES_LEVEL_FULL, SES_LOGIN_REMEMBER));
             fail_msg("the hook was not called");
         }
@@ -265,7 +254,7 @@ static void a_hook_that_leaves_a_step_up_leaves_it_done(void **state)
     const struct guest before = guest;
     ses_session *session = guest_visit(scene, &guest);
     leave_at(scene, SES_EVENT_LOGIN);
-    if (setjmp(out) == 0) {
+    if (setjmp(way_out) == 0) {
         assert_ok(ses_elevate(session, SES_LEVEL_STRONG));
         fail_msg("the hook was not called");
     }
@@ -285,7 +274,7 @@ static void a_hook_that_leaves_a_log_out_leaves_nothing_alive(void **state)
         const struct guest before = guest;
         ses_session *session = guest_visit(scene, &guest);
         leave_at(scene, SES_EVENT_DESTROYED);
-        if (setjmp(out) == 0) {
+        if (setjmp(way_out) == 0) {
             assert_ok(ses_logout(session, 0));
             fail_msg("the hook was not called");
         }
@@ -310,7 +299,7 @@ static void a_hook_that_leaves_the_end_of_a_user_leaves_none_of_its_sessions(voi
         for (size_t i = 0; i < BROWSERS; i++)
             guests[i] = guest_of(scene, "ada", i % 2 ? SES_LOGIN_REMEMBER : 0);
         leave_at(scene, SES_EVENT_DESTROYED);
-        if (setjmp(out) == 0) {
+        if (setjmp(way_out) == 0) {
             assert_ok(ses_end_user(scene->manager, everybody ? NULL : "ada", NULL));
             fail_msg("the hook was not called");
         }
@@ -329,7 +318,7 @@ static void a_hook_that_leaves_a_theft_leaves_the_session_ended(void **state)
         struct guest stolen, guest = renewed_guest(scene, &stolen);
         pass(scene, 10 * 1000);
         leave_at(scene, types[i]);
-        if (setjmp(out) == 0) {
+        if (setjmp(way_out) == 0) {
             (void)is_stranger(scene, &stolen);
             fail_msg("the hook was not called");
         }
@@ -350,7 +339,7 @@ static void a_hook_that_leaves_a_renewal_leaves_the_new_id_standing(void **state
     ses_session *session = guest_visit(scene, &guest);
     assert_ok(ses_increment(session, "n", 1));
     leave_at(scene, SES_EVENT_RENEWED);
-    if (setjmp(out) == 0) {
+    if (setjmp(way_out) == 0) {
         assert_ok(ses_commit(session, NULL));
         fail_msg("the hook was not called");
     }

@@ -1,20 +1,9 @@
 /* SPDX-License-Identifier: MIT */
+#include "support/leave.h"
 #include "support/session_fixture.h"
 
 /* Event hooks that do as they like: none keeps a session alive, or makes an act happen twice (T-9).
  */
-
-static jmp_buf out;
-static enum ses_event_type jump_at;
-
-static void jump_out(void *arg, const struct ses_event *event)
-{
-    (void)arg;
-    if (event->type == jump_at) {
-        jump_at = 0;
-        longjmp(out, 1);
-    }
-}
 
 /* What a call holds while the store fails is lost with it, by whoever leaves through a hook. */
 const char *__lsan_default_suppressions(void);
@@ -32,7 +21,7 @@ static void a_hook_that_never_returns_leaves_the_session_ended(void **state)
     ses_session *session = scene_visit(scene, &visitor);
     scene->hook = jump_out;
     jump_at = SES_EVENT_DESTROYED;
-    if (setjmp(out) == 0) {
+    if (setjmp(way_out) == 0) {
         assert_ok(ses_destroy(session));
         fail_msg("the hook was not called");
     }
@@ -51,7 +40,7 @@ static void a_hook_that_leaves_while_the_store_fails_does_not_keep_the_cookie(vo
     scene->hook = jump_out;
     jump_at = SES_EVENT_STORE_ERROR;
     fake_provider_fail_call(FAKE_SAVE, 1, SES_ERR_UNAVAILABLE, FAKE_BEFORE_ACT);
-    if (setjmp(out) == 0) {
+    if (setjmp(way_out) == 0) {
         assert_ok(ses_destroy(session));
         fail_msg("the hook was not called");
     }
@@ -69,7 +58,7 @@ static void a_hook_that_leaves_a_commit_does_not_make_it_happen_twice(void **sta
     assert_ok(ses_increment(session, "n", 1));
     scene->hook = jump_out;
     jump_at = SES_EVENT_CREATED;
-    if (setjmp(out) == 0) {
+    if (setjmp(way_out) == 0) {
         assert_ok(ses_commit(session, NULL));
         fail_msg("the hook was not called");
     }
@@ -82,7 +71,7 @@ static void a_hook_that_leaves_a_commit_does_not_make_it_happen_twice(void **sta
     assert_ok(ses_increment(second, "n", 1));
     scene_finish(first, NULL);
     jump_at = SES_EVENT_REPLAYED;
-    if (setjmp(out) == 0) {
+    if (setjmp(way_out) == 0) {
         assert_ok(ses_commit(second, NULL));
         fail_msg("the hook was not called");
     }
@@ -98,7 +87,7 @@ static void a_hook_that_leaves_a_regenerate_leaves_one_session_and_its_cookie(vo
     assert_ok(ses_increment(session, "n", 1));
     scene->hook = jump_out;
     jump_at = SES_EVENT_REGENERATED;
-    if (setjmp(out) == 0) {
+    if (setjmp(way_out) == 0) {
         assert_ok(ses_regenerate(session));
         fail_msg("the hook was not called");
     }
@@ -129,7 +118,7 @@ static void a_hook_that_leaves_a_renewal_leaves_one_session_and_its_cookie(void 
     assert_ok(ses_increment(session, "n", 1));
     scene->hook = jump_out;
     jump_at = SES_EVENT_RENEWED;
-    if (setjmp(out) == 0) {
+    if (setjmp(way_out) == 0) {
         assert_ok(ses_commit(session, NULL));
         fail_msg("the hook was not called");
     }
@@ -148,7 +137,7 @@ static void a_hook_that_leaves_a_log_in_leaves_it_done(void **state)
     ses_session *session = scene_visit(scene, &visitor);
     scene->hook = jump_out;
     jump_at = SES_EVENT_LOGIN;
-    if (setjmp(out) == 0) {
+    if (setjmp(way_out) == 0) {
         assert_ok(ses_login(session, "ada", SES_LEVEL_FULL, 0));
         fail_msg("the hook was not called");
     }
@@ -175,7 +164,7 @@ static void a_hook_that_leaves_an_alarm_leaves_the_session_ended(void **state)
         atomic_fetch_add(&scene->now_ms, 10 * 1000);
         scene->hook = jump_out;
         jump_at = alarms[i];
-        if (setjmp(out) == 0) {
+        if (setjmp(way_out) == 0) {
             ses_release(scene_visit(scene, &old));
             fail_msg("the hook was not called");
         }

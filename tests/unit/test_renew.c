@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
+#include "core/record.h"
+
 #include "support/session_fixture.h"
 
 #include "base/slice.h"
 
-#include <setjmp.h>
 #include <stdio.h>
 #include <sys/random.h>
 
@@ -43,6 +44,29 @@ static int tear_down(void **state)
 }
 
 /* ---- what a new id means ---- */
+
+/* The header's member 16 is of a later release. */
+static void what_a_later_release_stored_survives_commits_and_a_new_id(void **state)
+{
+    struct scene *scene = *state;
+    struct visitor visitor =
+        scene_plant(scene, SLICE("\x82\xa4\x00\x01\x01\x1b\x00\x00\x01\xb8\xda\xc5\xb4\x00"
+                                 "\x02\x1b\x00\x00\x01\xb8\xda\xc5\xb4\x00\x10\x63new\xa0"));
+    ses_session *session = scene_visit(scene, &visitor);
+    assert_ok(ses_set_int(session, "n", 1));
+    assert_ok(ses_set_lifetime(session, 60, 0)); /* writes the header anew */
+    assert_ok(ses_regenerate(session));
+    assert_ok(ses_set_int(session, "m", 2));
+    scene_finish(session, &visitor);
+
+    struct ses_record stored = scene_record(scene, &visitor);
+    struct record record;
+    assert_ok(record_decode(ses_blob_bytes(stored.data), &record));
+    assert_int_equal(record.header.unknown_count, 1);
+    assert_true(slice_equal(record.header.unknown, SLICE("\x10\x63new")));
+    assert_int_equal(record.header.idle_s, 60);
+    (void)ses_blob_unref(stored.data);
+}
 
 static void the_new_id_has_the_values_and_the_pending_changes_at_once(void **state)
 {
@@ -499,6 +523,7 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
+        TEST(what_a_later_release_stored_survives_commits_and_a_new_id),
         TEST(the_new_id_has_the_values_and_the_pending_changes_at_once),
         TEST(the_header_survives_and_names_the_record_before),
         TEST(a_session_that_is_not_stored_just_gets_another_id),

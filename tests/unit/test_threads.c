@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "support/many.h"
 #include "support/session_fixture.h"
 
 #include <stdio.h>
@@ -6,24 +7,6 @@
 
 /* How often; SESAME_TEST_ROUNDS multiplies it (script/torture). */
 enum { THREADS = 6, COMMITS = 400, RACES = 10000, GC_DEADLINE_S = 30 };
-
-static unsigned rounds(unsigned least)
-{
-    const char *times = getenv("SESAME_TEST_ROUNDS");
-    const long n = times ? strtol(times, NULL, 10) : 1;
-    return n > 1 ? least * (unsigned)n : least;
-}
-
-/* cmocka's assertions belong to the main thread; the others count what went wrong. */
-static atomic_uint faults;
-
-#define EXPECT(condition) ((condition) ? (void)0 : expect_failed(#condition, __LINE__))
-
-static void expect_failed(const char *what, int line)
-{
-    if (atomic_fetch_add(&faults, 1) < 5)
-        print_error("line %d: %s\n", line, what);
-}
 
 static int set_up(void **state)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "support/logins.h"
+#include "support/many.h"
 
 #include <sesame/login.h>
 
@@ -9,24 +10,6 @@
 
 /* How often; SESAME_TEST_ROUNDS multiplies it (script/torture). */
 enum { ROUNDS = 1000, LIMIT_ROUNDS = 200, LOGINS = 8, LIMIT = 3, REPEATS = 3, USERS_MAX = 4 };
-
-static unsigned rounds(unsigned least)
-{
-    const char *times = getenv("SESAME_TEST_ROUNDS");
-    const long n = times ? strtol(times, NULL, 10) : 1;
-    return n > 1 ? least * (unsigned)n : least;
-}
-
-/* cmocka's assertions belong to the main thread; the others count what went wrong. */
-static atomic_uint faults;
-
-#define EXPECT(condition) ((condition) ? (void)0 : expect_failed(#condition, __LINE__))
-
-static void expect_failed(const char *what, int line)
-{
-    if (atomic_fetch_add(&faults, 1) < 5)
-        print_error("line %d: %s\n", line, what);
-}
 
 static int tear_down(void **state)
 {
