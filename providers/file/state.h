@@ -2,7 +2,7 @@
 #ifndef SES_FILE_STATE_H
 #define SES_FILE_STATE_H
 
-#include "file/crc.h"
+#include "shared/crc.h"
 
 #include <sesame/ext/provider.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef SES_FILE_CRC_H
-#define SES_FILE_CRC_H
+#ifndef SES_SHARED_CRC_H
+#define SES_SHARED_CRC_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "file/crc.h"
+#include "shared/crc.h"
 
 #include <endian.h>
 #include <string.h>
