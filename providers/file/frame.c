@@ -1,37 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "file/frame.h"
 
-#include <endian.h>
+#include "shared/bytes.h"
 
 enum { FORMAT = 1, CRC_AT = 72, CRC_END = 76 };
 
 static const char magic[4] = { 'S', 'E', 'S', 'F' };
-
-static void put32(unsigned char *at, uint32_t x)
-{
-    x = htole32(x);
-    memcpy(at, &x, sizeof x);
-}
-
-static void put64(unsigned char *at, uint64_t x)
-{
-    x = htole64(x);
-    memcpy(at, &x, sizeof x);
-}
-
-static uint32_t get32(const unsigned char *at)
-{
-    uint32_t x;
-    memcpy(&x, at, sizeof x);
-    return le32toh(x);
-}
-
-static uint64_t get64(const unsigned char *at)
-{
-    uint64_t x;
-    memcpy(&x, at, sizeof x);
-    return le64toh(x);
-}
 
 static bool is_zero(const unsigned char *bytes, size_t len)
 {
