@@ -101,12 +101,13 @@ bool envelope_read_head(const struct crc *crc, const struct ses_key *key, struct
 bool envelope_read(const struct crc *crc, const struct ses_key *key, struct ses_slice value,
                    struct envelope *ret_envelope)
 {
+    const unsigned char *head = value.data;
     struct envelope envelope;
     if (!envelope_read_head(crc, key, value, &envelope))
         return false;
-    envelope.data = (struct ses_slice){ value.data + ENVELOPE_HEAD, value.len - ENVELOPE_HEAD };
-    if (get32(value.data + LENGTH_AT) != envelope.data.len ||
-        get32(value.data + FRAME_CRC_AT) != frame_sum(crc, key, value.data, envelope.data))
+    envelope.data = (struct ses_slice){ head + ENVELOPE_HEAD, value.len - ENVELOPE_HEAD };
+    if (get32(head + LENGTH_AT) != envelope.data.len ||
+        get32(head + FRAME_CRC_AT) != frame_sum(crc, key, head, envelope.data))
         return false;
     *ret_envelope = envelope;
     return true;
