@@ -52,7 +52,9 @@ enum ses_event_type {
     SES_EVENT_THEFT,       /**< an id came back that was replaced long ago: it may be stolen */
     SES_EVENT_BINDING,     /**< a session came from elsewhere; see reason */
     SES_EVENT_CSRF,        /**< a CSRF token was refused */
-    SES_EVENT_SCAN         /**< a peer sends made-up ids, more than `scanLimit` a minute */
+    SES_EVENT_SCAN,        /**< a peer sends made-up ids, more than `scanLimit` a minute */
+    SES_EVENT_STORE_LOST,  /**< the store does not answer: calls fail at once until it is back */
+    SES_EVENT_STORE_BACK   /**< it answers again */
 };
 
 /** Why an id was refused. The visitor only ever learns "no valid session". */
@@ -136,6 +138,7 @@ struct ses_stats {
     uint64_t csrf;         /**< CSRF tokens refused */
     uint64_t scans;        /**< peers found scanning */
     uint64_t scanning;     /**< refused ids: their sender tries too many */
+    uint64_t stores_lost;  /**< times that the store was found not to answer any more */
 };
 
 /**

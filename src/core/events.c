@@ -61,6 +61,8 @@ static enum counter counter_of_event(enum ses_event_type type)
         [SES_EVENT_BINDING] = COUNT_BINDINGS,
         [SES_EVENT_CSRF] = COUNT_CSRF,
         [SES_EVENT_SCAN] = COUNT_SCANS,
+        [SES_EVENT_STORE_LOST] = COUNT_STORES_LOST,
+        [SES_EVENT_STORE_BACK] = COUNTERS,
     };
     return counters[type];
 }

@@ -39,6 +39,7 @@ enum counter {
     COUNT_CSRF,
     COUNT_SCANS,
     COUNT_SCANNING,
+    COUNT_STORES_LOST,
     COUNTERS
 };
 

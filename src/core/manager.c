@@ -31,6 +31,13 @@ static void on_store_failure(void *arg, int code)
     events_tell(arg, &failed);
 }
 
+static void on_store_reachable(void *arg, bool reachable)
+{
+    const struct happening change = { .type =
+                                          reachable ? SES_EVENT_STORE_BACK : SES_EVENT_STORE_LOST };
+    events_tell(arg, &change);
+}
+
 /* ---- making one ---- */
 
 static int take_options(ses_manager *manager, const struct ses_manager_options *given)
@@ -135,7 +142,9 @@ static int open_sealer(ses_manager *manager, bool sealed, struct ses_error *erro
 static int open_store(ses_manager *manager, const struct ses_provider_ops *ops, const char *json,
                       struct ses_error *error)
 {
-    const struct store_hooks hooks = { on_store_log, manager, on_store_failure, &manager->events };
+    const struct store_hooks hooks = { on_store_log,       manager,
+                                       on_store_failure,   &manager->events,
+                                       on_store_reachable, &manager->events };
     int r = store_prepare(ops, &hooks, &manager->store);
     if (r < 0)
         return r;

@@ -382,3 +382,9 @@ int ses_provider_fail(ses_provider_host *host, int code, const char *format, ...
                     line);
     return code;
 }
+
+void ses_provider_reachable(ses_provider_host *host, bool reachable)
+{
+    if (host->hooks.reachable)
+        host->hooks.reachable(host->hooks.reachable_arg, reachable);
+}

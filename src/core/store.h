@@ -16,11 +16,16 @@ struct store;
 /* Told of each failure (ses_is_failure) of an operation, after it. */
 typedef void store_failure_fn(void *arg, int code);
 
+/* Told when the provider finds that its store does not answer any more, or does again. */
+typedef void store_reachable_fn(void *arg, bool reachable);
+
 struct store_hooks {
     ses_log_fn *log; /* may be NULL */
     void *log_arg;
     store_failure_fn *failure; /* may be NULL */
     void *failure_arg;
+    store_reachable_fn *reachable; /* may be NULL */
+    void *reachable_arg;
 };
 
 /* Is this a vtable that store_prepare() would take? SES_OK, SES_ERR_ABI, SES_ERR_INVALID. */

@@ -118,7 +118,7 @@ static void on_log(void *arg, enum ses_log_level level, const char *message)
     (void)snprintf(told.line, sizeof told.line, "%s", message);
 }
 
-static const struct store_hooks hooks = { on_log, NULL, on_failure, NULL };
+static const struct store_hooks hooks = { .log = on_log, .failure = on_failure };
 static const struct ses_key key = { { 1, 2, 3 } };
 
 static int setup(void **state)

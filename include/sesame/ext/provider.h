@@ -196,6 +196,11 @@ struct ses_provider_ops {
 SES_API SES_PRINTF(3, 4) int ses_provider_fail(ses_provider_host *host, int code,
                                                const char *format, ...);
 
+/** Tells that the store does not answer any more, or does again, for the manager's events
+ *  #SES_EVENT_STORE_LOST and #SES_EVENT_STORE_BACK: once for each change, and without a lock held,
+ *  because the hook may call into sesame. Any thread. */
+SES_API void ses_provider_reachable(ses_provider_host *host, bool reachable);
+
 /** Compares in constant time: how long it takes does not tell where two keys differ. */
 static inline bool ses_key_equal(const struct ses_key *a, const struct ses_key *b)
 {

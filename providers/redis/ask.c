@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: MIT */
+#include "redis/ask.h"
+
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { PAUSE_MS = 10, PAUSE_MOST_MS = 100, LOOK_MOST = 256 };
+
+/* ---- names ---- */
+
+static const char kind_letters[] = { [NAME_SESSION] = 's', [NAME_USER] = 'u' };
+
+void name_of(const struct redis *redis, enum name_kind kind, const struct ses_key *key,
+             struct name *ret_name)
+{
+    static const char digits[] = "0123456789abcdef";
+    char *at = stpcpy(ret_name->text, redis->config.prefix);
+    *at++ = kind_letters[kind];
+    *at++ = '-';
+    for (size_t i = 0; i < sizeof key->bytes; i++) {
+        *at++ = digits[key->bytes[i] >> 4];
+        *at++ = digits[key->bytes[i] & 15];
+    }
+    ret_name->len = (size_t)(at - ret_name->text);
+}
+
+static int digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+bool name_read(const struct redis *redis, const char *text, size_t len, struct ses_key *ret_key)
+{
+    const size_t before = strlen(redis->config.prefix) + 2;
+    if (len != before + 2 * sizeof ret_key->bytes)
+        return false;
+    for (size_t i = 0; i < sizeof ret_key->bytes; i++) {
+        const int high = digit(text[before + 2 * i]), low = digit(text[before + 2 * i + 1]);
+        if (high < 0 || low < 0)
+            return false;
+        ret_key->bytes[i] = (unsigned char)(high << 4 | low);
+    }
+    return true;
+}
+
+/* ---- replies ---- */
+
+struct ses_slice number_word(struct digits *digits, int64_t number)
+{
+    const int len = snprintf(digits->text, sizeof digits->text, "%lld", (long long)number);
+    return (struct ses_slice){ digits->text, (size_t)len };
+}
+
+bool reply_member(const redisReply *reply, size_t i, struct ses_slice *ret_text)
+{
+    if (reply->type != REDIS_REPLY_ARRAY || i >= reply->elements ||
+        reply->element[i]->type != REDIS_REPLY_STRING)
+        return false;
+    *ret_text = (struct ses_slice){ reply->element[i]->str, reply->element[i]->len };
+    return true;
+}
+
+bool reply_number(const redisReply *reply, size_t i, int64_t *ret_number)
+{
+    if (reply->type != REDIS_REPLY_ARRAY || i >= reply->elements)
+        return false;
+    const redisReply *member = reply->element[i];
+    if (member->type == REDIS_REPLY_STRING)
+        *ret_number = strtoll(member->str, NULL, 10);
+    else if (member->type == REDIS_REPLY_INTEGER)
+        *ret_number = member->integer;
+    else
+        return false;
+    return true;
+}
+
+int redis_fail(const struct redis *redis, const struct node *node, const char *why)
+{
+    char name[NODE_NAME_ROOM];
+    node_name(node, name);
+    return ses_provider_fail(redis->host, SES_ERR_UNAVAILABLE, "%s: %s", name, why);
+}
+
+/* What an error of a server's means to us. */
+static int judge(const struct redis *redis, const struct node *node, const redisReply *reply)
+{
+    char text[200], name[NODE_NAME_ROOM];
+    int code = SES_ERR_UNAVAILABLE;
+    if (reply_is_error(reply, "OOM"))
+        code = SES_ERR_FULL;
+    else if (reply_is_error(reply, "WRONGTYPE"))
+        code = SES_ERR_CORRUPT;
+    server_text(reply, text, sizeof text);
+    node_name(node, name);
+    return ses_provider_fail(redis->host, code, "%s: %s", name, text);
+}
+
+/* ---- one trip ---- */
+
+/* How far it came. */
+enum trip { TRIP_NOT_BEGUN, TRIP_LOST, TRIP_DONE };
+
+static bool say_asking(struct wire *wire, struct deadline deadline)
+{
+    struct batch batch = { 0 };
+    BATCH_ADD(&batch, word("ASKING"));
+    redisReply *reply = wire_ask(wire, &batch, deadline);
+    batch_free(&batch);
+    const bool ok = reply && reply->type == REDIS_REPLY_STATUS;
+    reply_free(reply);
+    return ok;
+}
+
+/* All replies, or the first ones and NULL. */
+static enum trip travel(const struct hop *hop, const struct batch *batch, struct deadline deadline,
+                        redisReply **replies, char *why, size_t why_size)
+{
+    struct pooled *pooled = pool_take(&hop->node->pool, deadline, why, why_size);
+    struct wire *wire = (struct wire *)pooled;
+    if (!wire)
+        return TRIP_NOT_BEGUN;
+    int got = 0;
+    if ((!hop->asking || say_asking(wire, deadline)) && wire_send(wire, batch, deadline)) {
+        while (got < batch->commands && (replies[got] = wire_receive(wire, deadline)))
+            got++;
+    }
+    const bool done = got == batch->commands;
+    wire->used_ms = wire->idle_ms ? monotonic_ms() : 0;
+    pool_give(&hop->node->pool, pooled, done ? POOL_ANSWERED : POOL_FAILED);
+    if (done)
+        return TRIP_DONE;
+    (void)snprintf(why, why_size, "%s",
+                   deadline_passed(deadline) ? "no answer in time" : "the connection was lost");
+    return TRIP_LOST;
+}
+
+int node_ask(struct redis *redis, struct node *node, const struct batch *batch,
+             struct deadline deadline, redisReply **ret_reply)
+{
+    char why[200];
+    redisReply *reply = NULL;
+    const struct hop hop = { .node = node };
+    if (batch->failed)
+        return SES_ERR_NO_MEMORY;
+    if (travel(&hop, batch, deadline, &reply, why, sizeof why) != TRIP_DONE)
+        return redis_fail(redis, node, why);
+    if (reply->type == REDIS_REPLY_ERROR) {
+        const int code = judge(redis, node, reply);
+        reply_free(reply);
+        return code;
+    }
+    *ret_reply = reply;
+    return SES_OK;
+}
+
+/* ---- as many trips as it takes ---- */
+
+static void pause_before(int tries, struct deadline deadline)
+{
+    const int64_t wanted = PAUSE_MS << (tries < 4 ? tries : 4);
+    const int left = deadline_left_ms(deadline);
+    const int64_t bounded = wanted < PAUSE_MOST_MS ? wanted : PAUSE_MOST_MS;
+    (void)poll(NULL, 0, left < bounded ? left : (int)bounded);
+}
+
+/* The first reply that is to be had; an error too, with the node that it comes from. */
+static int ask_any(struct redis *redis, struct ses_slice key, const struct batch *batch,
+                   struct deadline deadline, redisReply **ret_reply, struct node **ret_node)
+{
+    const struct route_ops *route = redis->route.ops;
+    struct hop hop = { .node = route->find(redis, &key) };
+    char why[200];
+    for (int tries = 0;; tries++) {
+        redisReply *reply = NULL;
+        const enum trip trip = travel(&hop, batch, deadline, &reply, why, sizeof why);
+        const bool settled = trip == TRIP_DONE ? reply->type != REDIS_REPLY_ERROR
+                                               : trip == TRIP_LOST && !batch->repeats;
+        const enum next_step step =
+            settled ? STEP_ANSWER : route->after(redis, &key, &hop, reply, deadline);
+        *ret_node = hop.node;
+        if (trip == TRIP_DONE && (step == STEP_ANSWER || deadline_passed(deadline))) {
+            *ret_reply = reply;
+            return SES_OK;
+        }
+        reply_free(reply);
+        /* A server that was started anew has closed what lay in the pool. */
+        const bool fresh = trip == TRIP_LOST && batch->repeats && tries == 0;
+        if ((step == STEP_ANSWER && !fresh) || deadline_passed(deadline))
+            return redis_fail(redis, hop.node, why);
+        if (step == STEP_LATER)
+            pause_before(tries, deadline);
+    }
+}
+
+static int take_answer(const struct redis *redis, const struct node *node, redisReply *reply,
+                       redisReply **ret_reply)
+{
+    if (reply->type != REDIS_REPLY_ERROR) {
+        *ret_reply = reply;
+        return SES_OK;
+    }
+    const int code = judge(redis, node, reply);
+    reply_free(reply);
+    return code;
+}
+
+int redis_ask(struct redis *redis, struct ses_slice key, const struct batch *batch,
+              struct deadline deadline, redisReply **ret_reply)
+{
+    struct node *node;
+    redisReply *reply;
+    if (batch->failed)
+        return SES_ERR_NO_MEMORY;
+    const int r = ask_any(redis, key, batch, deadline, &reply, &node);
+    return r == SES_OK ? take_answer(redis, node, reply, ret_reply) : r;
+}
+
+int redis_run(struct redis *redis, enum script_name script, struct ses_slice key, int count,
+              const struct ses_slice *args, struct deadline deadline, redisReply **ret_reply)
+{
+    struct node *node = NULL;
+    redisReply *reply = NULL;
+    int r = SES_OK;
+    for (int whole = 0; whole < 2 && r == SES_OK; whole++) {
+        struct batch batch = { 0 };
+        script_add(&batch, &redis->scripts[script], whole, key, count, args);
+        r = batch.failed ? SES_ERR_NO_MEMORY : ask_any(redis, key, &batch, deadline, &reply, &node);
+        batch_free(&batch);
+        if (r < 0 || whole || !reply_is_error(reply, "NOSCRIPT"))
+            break;
+        reply_free(reply);
+    }
+    return r == SES_OK ? take_answer(redis, node, reply, ret_reply) : r;
+}
+
+/* ---- many sessions ---- */
+
+static void add_look(struct batch *batch, const struct redis *redis, const struct ses_key *key,
+                     long last)
+{
+    struct digits digits;
+    struct name name;
+    name_of(redis, NAME_SESSION, key, &name);
+    if (last < 0)
+        BATCH_ADD(batch, word("GET"), name_slice(&name));
+    else
+        BATCH_ADD(batch, word("GETRANGE"), name_slice(&name), word("0"),
+                  number_word(&digits, last));
+    batch->repeats = true;
+}
+
+/* From there on, one pipeline of those that are still to be asked and live where the first does. */
+static void look_together(struct redis *redis, const struct ses_key *keys, size_t count, long last,
+                          struct deadline deadline, redisReply **replies)
+{
+    struct batch batch = { 0 };
+    struct hop hop = { 0 };
+    redisReply *got[LOOK_MOST] = { 0 };
+    size_t which[LOOK_MOST];
+    for (size_t i = 0; i < count && batch.commands < LOOK_MOST; i++) {
+        struct name name;
+        name_of(redis, NAME_SESSION, &keys[i], &name);
+        const struct ses_slice key = name_slice(&name);
+        struct node *node = replies[i] ? NULL : redis->route.ops->find(redis, &key);
+        hop.node = hop.node ? hop.node : node;
+        if (!node || node != hop.node)
+            continue;
+        which[batch.commands] = i;
+        add_look(&batch, redis, &keys[i], last);
+    }
+    char why[200];
+    if (batch.commands > 0 && !batch.failed)
+        (void)travel(&hop, &batch, deadline, got, why, sizeof why);
+    for (int i = 0; i < batch.commands; i++)
+        replies[which[i]] = got[i];
+    batch_free(&batch);
+}
+
+static int look_alone(struct redis *redis, const struct ses_key *key, long last,
+                      struct deadline deadline, redisReply **ret_reply)
+{
+    struct batch batch = { 0 };
+    struct name name;
+    name_of(redis, NAME_SESSION, key, &name);
+    add_look(&batch, redis, key, last);
+    reply_free(*ret_reply);
+    *ret_reply = NULL;
+    const int r = redis_ask(redis, name_slice(&name), &batch, deadline, ret_reply);
+    batch_free(&batch);
+    return r;
+}
+
+int redis_look(struct redis *redis, const struct ses_key *keys, size_t count, long last,
+               struct deadline deadline, redisReply **replies)
+{
+    int r = SES_OK;
+    for (size_t i = 0; i < count && r == SES_OK; i++) {
+        if (!replies[i])
+            look_together(redis, keys + i, count - i, last, deadline, replies + i);
+        if (!replies[i] || replies[i]->type == REDIS_REPLY_ERROR)
+            r = look_alone(redis, &keys[i], last, deadline, &replies[i]);
+    }
+    return r;
+}

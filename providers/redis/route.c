@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT */
+#include "redis/route.h"
+
+#include "redis/state.h"
+
+#include <string.h>
+
+/* ---- the nodes ---- */
+
+static bool same(const char *a, const char *b)
+{
+    return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+struct node *route_node(struct redis *redis, const struct redis_address *address)
+{
+    struct route *route = &redis->route;
+    for (struct node *node = route->nodes; node; node = node->next) {
+        if (same(node->address.path, address->path) && same(node->address.host, address->host) &&
+            same(node->address.port, address->port))
+            return node;
+    }
+    struct node *node = node_new(redis, address);
+    if (node) {
+        node->next = route->nodes;
+        route->nodes = node;
+    }
+    return node;
+}
+
+int route_greet(struct redis *redis, struct node *node, struct deadline deadline)
+{
+    char why[200], name[NODE_NAME_ROOM];
+    struct pooled *connection = pool_take(&node->pool, deadline, why, sizeof why);
+    if (connection) {
+        pool_give(&node->pool, connection, POOL_ANSWERED);
+        return SES_OK;
+    }
+    node_name(node, name);
+    return ses_provider_fail(redis->host, SES_ERR_UNAVAILABLE, "%s: %s", name, why);
+}
+
+/* ---- one server ---- */
+
+static int single_open(struct redis *redis, struct deadline deadline)
+{
+    struct route *route = &redis->route;
+    route->master = route_node(redis, &redis->config.addresses[0]);
+    return route->master ? route_greet(redis, route->master, deadline) : SES_ERR_NO_MEMORY;
+}
+
+static void single_close(struct redis *redis)
+{
+    (void)redis;
+}
+
+static struct node *single_find(struct redis *redis, const struct ses_slice *key)
+{
+    (void)key;
+    return redis->route.master;
+}
+
+static enum next_step single_after(struct redis *redis, const struct ses_slice *key,
+                                   struct hop *hop, const redisReply *reply,
+                                   struct deadline deadline)
+{
+    (void)redis, (void)key, (void)hop, (void)reply, (void)deadline;
+    return STEP_ANSWER;
+}
+
+static struct node *single_each(struct redis *redis, size_t i)
+{
+    return i == 0 ? redis->route.master : NULL;
+}
+
+const struct route_ops single_route = {
+    .open = single_open,
+    .close = single_close,
+    .find = single_find,
+    .after = single_after,
+    .each = single_each,
+};
+
+/* ---- any ---- */
+
+static const struct route_ops *const kinds[] = {
+    [REDIS_SINGLE] = &single_route,
+    [REDIS_SENTINEL] = NULL,
+    [REDIS_CLUSTER] = NULL,
+};
+
+int route_open(struct redis *redis)
+{
+    struct route *route = &redis->route;
+    (void)pthread_mutex_init(&route->mutex, NULL);
+    route->ops = kinds[redis->config.mode];
+    return route->ops->open(redis, redis_deadline(redis));
+}
+
+void route_close(struct redis *redis)
+{
+    struct route *route = &redis->route;
+    route->ops->close(redis);
+    while (route->nodes) {
+        struct node *node = route->nodes;
+        route->nodes = node->next;
+        node_free(node);
+    }
+    (void)pthread_mutex_destroy(&route->mutex);
+}

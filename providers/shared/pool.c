@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: MIT */
+#include "shared/pool.h"
+
+#include "shared/pool_fork.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* Lives on the stack of the thread that waits. */
+struct pool_waiter {
+    struct pool_waiter *next;
+    pthread_cond_t woken;
+    struct pooled *connection; /* handed over, or */
+    bool may_open;             /* the right to make one */
+};
+
+void pool_init(struct pool *pool, const struct pool_ops *ops, void *arg,
+               void (*changed)(void *arg, bool reachable), uint32_t most)
+{
+    *pool = (struct pool){ .ops = ops, .arg = arg, .changed = changed, .most = most };
+    pool->last_waiter = &pool->first_waiter;
+    (void)pthread_mutex_init(&pool->mutex, NULL);
+    pool_watch_forks(pool);
+}
+
+/* ---- those that there are; the mutex is held ---- */
+
+static void add(struct pool *pool, struct pooled *connection)
+{
+    connection->next = pool->all;
+    connection->link = &pool->all;
+    if (pool->all)
+        pool->all->link = &connection->next;
+    pool->all = connection;
+}
+
+static void take_out(struct pooled *connection)
+{
+    *connection->link = connection->next;
+    if (connection->next)
+        connection->next->link = connection->link;
+}
+
+static struct pooled *pop_idle(struct pool *pool)
+{
+    struct pooled *connection = pool->idle;
+    if (connection)
+        pool->idle = connection->next_idle;
+    return connection;
+}
+
+/* ---- the queue; the mutex is held ---- */
+
+static void queue_up(struct pool *pool, struct pool_waiter *waiter)
+{
+    waiter->next = NULL;
+    *pool->last_waiter = waiter;
+    pool->last_waiter = &waiter->next;
+}
+
+static void leave_queue(struct pool *pool, const struct pool_waiter *waiter)
+{
+    struct pool_waiter **at = &pool->first_waiter;
+    while (*at && *at != waiter)
+        at = &(*at)->next;
+    if (!*at)
+        return;
+    *at = waiter->next;
+    if (!*at)
+        pool->last_waiter = at;
+}
+
+/* Whoever is first gets the connection, or the place of one that is gone. @return was there one? */
+static bool serve_first(struct pool *pool, struct pooled *connection)
+{
+    struct pool_waiter *waiter = pool->first_waiter;
+    if (!waiter)
+        return false;
+    leave_queue(pool, waiter);
+    waiter->connection = connection;
+    waiter->may_open = !connection;
+    (void)pthread_cond_signal(&waiter->woken);
+    return true;
+}
+
+static void give_place(struct pool *pool)
+{
+    if (!serve_first(pool, NULL))
+        pool->open--;
+}
+
+/* ---- taking ---- */
+
+static bool wait_in_queue(struct pool *pool, struct deadline deadline, struct pooled **ret)
+{
+    struct pool_waiter waiter = { 0 };
+    const struct timespec until = deadline_timespec(deadline);
+    int r = 0;
+    (void)pthread_cond_init(&waiter.woken, NULL);
+    queue_up(pool, &waiter);
+    while (!waiter.connection && !waiter.may_open && r == 0)
+        r = pthread_cond_clockwait(&waiter.woken, &pool->mutex, CLOCK_MONOTONIC, &until);
+    const bool served = waiter.connection || waiter.may_open;
+    if (!served)
+        leave_queue(pool, &waiter);
+    (void)pthread_cond_destroy(&waiter.woken);
+    *ret = waiter.connection;
+    return served;
+}
+
+/* A connection, or NULL and the right to make one. @return false: neither. */
+static bool take_place(struct pool *pool, struct deadline deadline, struct pooled **ret,
+                       const char **ret_why)
+{
+    *ret = NULL;
+    (void)pthread_mutex_lock(&pool->mutex);
+    bool taken = circuit_allows(&pool->circuit, monotonic_ms());
+    if (!taken) {
+        *ret_why = "the server was lost; not asked again yet";
+    } else if (!pool->first_waiter && pool->idle) {
+        *ret = pop_idle(pool);
+    } else if (!pool->first_waiter && pool->open < pool->most) {
+        pool->open++;
+    } else {
+        taken = wait_in_queue(pool, deadline, ret);
+        if (!taken) {
+            circuit_forget(&pool->circuit);
+            *ret_why = "all connections are in use";
+        }
+    }
+    (void)pthread_mutex_unlock(&pool->mutex);
+    return taken;
+}
+
+static void tell(struct pool *pool, enum circuit_change change)
+{
+    if (change != CIRCUIT_SAME && pool->changed)
+        pool->changed(pool->arg, change == CIRCUIT_CLOSED);
+}
+
+static void drop(struct pool *pool, struct pooled *connection)
+{
+    (void)pthread_mutex_lock(&pool->mutex);
+    take_out(connection);
+    (void)pthread_mutex_unlock(&pool->mutex);
+    pool->ops->close(connection);
+}
+
+static struct pooled *open_one(struct pool *pool, struct deadline deadline, char *why,
+                               size_t why_size)
+{
+    struct pooled *connection = pool->ops->open(pool->arg, deadline, why, why_size);
+    enum circuit_change change = CIRCUIT_SAME;
+    (void)pthread_mutex_lock(&pool->mutex);
+    if (connection) {
+        add(pool, connection);
+    } else {
+        change = circuit_report(&pool->circuit, false, monotonic_ms());
+        give_place(pool);
+    }
+    (void)pthread_mutex_unlock(&pool->mutex);
+    tell(pool, change);
+    return connection;
+}
+
+struct pooled *pool_take(struct pool *pool, struct deadline deadline, char *why, size_t why_size)
+{
+    struct pooled *connection;
+    const char *problem = NULL;
+    if (!take_place(pool, deadline, &connection, &problem)) {
+        (void)snprintf(why, why_size, "%s", problem);
+        return NULL;
+    }
+    if (connection && pool->ops->is_usable(connection))
+        return connection;
+    if (connection)
+        drop(pool, connection);
+    return open_one(pool, deadline, why, why_size);
+}
+
+/* ---- giving back ---- */
+
+static enum circuit_change put_back(struct pool *pool, struct pooled *connection, bool keeps,
+                                    bool answered)
+{
+    (void)pthread_mutex_lock(&pool->mutex);
+    const enum circuit_change change = circuit_report(&pool->circuit, answered, monotonic_ms());
+    if (!keeps) {
+        take_out(connection);
+        give_place(pool);
+    } else if (!serve_first(pool, connection)) {
+        connection->next_idle = pool->idle;
+        pool->idle = connection;
+    }
+    (void)pthread_mutex_unlock(&pool->mutex);
+    return change;
+}
+
+void pool_give(struct pool *pool, struct pooled *connection, enum pool_verdict verdict)
+{
+    const bool keeps = verdict == POOL_ANSWERED;
+    const enum circuit_change change = put_back(pool, connection, keeps, verdict != POOL_FAILED);
+    if (!keeps)
+        pool->ops->close(connection);
+    tell(pool, change);
+}
+
+void pool_drop_idle(struct pool *pool)
+{
+    struct pooled *connection;
+    do {
+        (void)pthread_mutex_lock(&pool->mutex);
+        connection = pop_idle(pool);
+        if (connection) {
+            take_out(connection);
+            give_place(pool);
+        }
+        (void)pthread_mutex_unlock(&pool->mutex);
+        if (connection)
+            pool->ops->close(connection);
+    } while (connection);
+}
+
+uint32_t pool_count(struct pool *pool)
+{
+    (void)pthread_mutex_lock(&pool->mutex);
+    const uint32_t count = pool->open;
+    (void)pthread_mutex_unlock(&pool->mutex);
+    return count;
+}
+
+void pool_end(struct pool *pool)
+{
+    if (!pool->ops)
+        return; /* never begun */
+    pool_drop_idle(pool);
+    pool_forget_forks(pool);
+    (void)pthread_mutex_destroy(&pool->mutex);
+    pool->ops = NULL;
+}

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SES_SHARED_POOL_H
+#define SES_SHARED_POOL_H
+
+#include "shared/circuit.h"
+#include "shared/deadline.h"
+
+#include <pthread.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+/*
+ * A bounded number of connections to one server. Whoever takes one has it alone until it gives it
+ * back; who finds none waits in a queue, in which nobody overtakes. What has failed is closed, and
+ * the next call connects anew.
+ *
+ * A child of fork() has none of its parent's connections: it lets go of its copies (pool_fork.h).
+ */
+
+/* What the connections are: a struct that begins with this. */
+struct pooled {
+    struct pooled *next_idle;
+    struct pooled *next, **link; /* among all of the pool, busy or idle */
+};
+
+struct pool_ops {
+    /* @return NULL when it failed, with a line in @p why. */
+    struct pooled *(*open)(void *arg, struct deadline deadline, char *why, size_t why_size);
+    bool (*is_usable)(struct pooled *connection); /* after it was idle */
+    void (*close)(struct pooled *connection);
+};
+
+struct pool_waiter;
+
+struct pool {
+    const struct pool_ops *ops;
+    void *arg;
+    void (*changed)(void *arg, bool reachable); /* without a lock held */
+    uint32_t most;
+
+    pthread_mutex_t mutex;
+    uint32_t open; /* connections, and those who are about to make one */
+    struct pooled *idle;
+    struct pooled *all;
+    struct pool_waiter *first_waiter, **last_waiter;
+    struct circuit circuit;
+
+    struct pool *next_pool; /* of pool_fork.c */
+};
+
+void pool_init(struct pool *pool, const struct pool_ops *ops, void *arg,
+               void (*changed)(void *arg, bool reachable), uint32_t most);
+void pool_end(struct pool *pool); /* nobody uses it any more */
+
+/* @return NULL when there is none to be had in time, with a line in @p why. */
+struct pooled *pool_take(struct pool *pool, struct deadline deadline, char *why, size_t why_size);
+
+/* How it went with the server. */
+enum pool_verdict {
+    POOL_ANSWERED, /* the connection is as good as before */
+    POOL_SPOILT,   /* the server is there, but this connection has to go */
+    POOL_FAILED,   /* no answer, or not one that could be read */
+};
+void pool_give(struct pool *pool, struct pooled *connection, enum pool_verdict verdict);
+
+/* Closes those that nobody uses: the server is another one now. */
+void pool_drop_idle(struct pool *pool);
+
+/* How many connections there are. */
+uint32_t pool_count(struct pool *pool);
+
+#endif
