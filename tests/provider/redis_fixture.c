@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+#include "provider/redis_fixture.h"
+
+#include <err.h>
+#include <stdio.h>
+#include <unistd.h>
+
+enum { MORE_MOST = 30 };
+
+static char *socket_path(const struct server *server, char path[SERVER_PATH_ROOM])
+{
+    return server_file(server, "redis.sock", path);
+}
+
+redisReply *redis_say(const struct server *server, const char *command)
+{
+    char path[SERVER_PATH_ROOM];
+    redisContext *context = redisConnectUnix(socket_path(server, path));
+    redisReply *reply = context && !context->err ? redisCommand(context, command) : NULL;
+    if (context)
+        redisFree(context);
+    return reply;
+}
+
+bool redis_answers(const struct server *server)
+{
+    redisReply *reply = redis_say(server, "PING");
+    const bool answers = reply && reply->type == REDIS_REPLY_STATUS;
+    reply_free(reply);
+    return answers;
+}
+
+void redis_start(struct server *server, const char *const *more)
+{
+    char port[16], path[SERVER_PATH_ROOM];
+    server_prepare(server);
+    (void)snprintf(port, sizeof port, "%d", server->port);
+    const char *words[20 + MORE_MOST] = {
+        "redis-server",
+        "--bind",
+        "127.0.0.1",
+        "--port",
+        port,
+        "--unixsocket",
+        socket_path(server, path),
+        "--dir",
+        server->folder,
+        "--save",
+        "",
+        "--enable-debug-command",
+        "local",
+    };
+    for (int i = 0, at = 13; more && more[i] && i < MORE_MOST; i++)
+        words[at++] = more[i];
+    server_start(server, words, redis_answers);
+}
+
+char *redis_unix_url(const struct server *server, const char *parameters, char url[URL_ROOM])
+{
+    char path[SERVER_PATH_ROOM];
+    (void)snprintf(url, URL_ROOM, "unix://%s%s", socket_path(server, path), parameters);
+    return url;
+}
+
+char *redis_tcp_url(const struct server *server, const char *parameters, char url[URL_ROOM])
+{
+    (void)snprintf(url, URL_ROOM, "redis://127.0.0.1:%d%s", server->port, parameters);
+    return url;
+}
+
+void redis_settings(void *instance)
+{
+    struct redis *redis = instance;
+    redis->pool_size = 16;
+    redis->connect_ms = 500;
+    redis->budget_ms = 2000;
+}
