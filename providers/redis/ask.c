@@ -16,7 +16,9 @@ void name_of(const struct redis *redis, enum name_kind kind, const struct ses_ke
              struct name *ret_name)
 {
     static const char digits[] = "0123456789abcdef";
-    char *at = stpcpy(ret_name->text, redis->config.prefix);
+    const size_t len = strlen(redis->config.prefix);
+    char *at = ret_name->text + len;
+    memcpy(ret_name->text, redis->config.prefix, len);
     *at++ = kind_letters[kind];
     *at++ = '-';
     for (size_t i = 0; i < sizeof key->bytes; i++) {

@@ -16,7 +16,7 @@ struct deadline {
 static inline int64_t monotonic_ms(void)
 {
     struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    (void)clock_gettime(CLOCK_MONOTONIC, &now); /* only waits */
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
