@@ -12,7 +12,7 @@
  *  - Loses: what Redis loses. Replication is asynchronous: a failover may take back what was
  *    answered with success shortly before (docs/providers/redis.md).
  *  - Owners: index first, record second (users.h); the limit is decided in the user's own key.
- *  - Fork: a child connects anew (shared/pool_fork.h).
+ *  - Fork: a child connects anew (shared/fork.h).
  *  - Waits: for half of the budget in each call, whatever it does; then SES_ERR_UNAVAILABLE.
  */
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "redis/route.h"
 
+#include "redis/sentinel.h"
 #include "redis/state.h"
 
 #include <string.h>
@@ -12,19 +13,35 @@ static bool same(const char *a, const char *b)
     return a && b ? strcmp(a, b) == 0 : a == b;
 }
 
-struct node *route_node(struct redis *redis, const struct redis_address *address)
+static struct node *known(const struct route *route, const struct redis_address *address)
 {
-    struct route *route = &redis->route;
     for (struct node *node = route->nodes; node; node = node->next) {
         if (same(node->address.path, address->path) && same(node->address.host, address->host) &&
             same(node->address.port, address->port))
             return node;
     }
-    struct node *node = node_new(redis, address);
-    if (node) {
-        node->next = route->nodes;
-        route->nodes = node;
+    return NULL;
+}
+
+/* A node is made without the mutex, because its pool begins to watch forks. */
+struct node *route_node(struct redis *redis, const struct redis_address *address)
+{
+    struct route *route = &redis->route;
+    (void)pthread_mutex_lock(&route->mutex);
+    struct node *node = known(route, address);
+    (void)pthread_mutex_unlock(&route->mutex);
+    struct node *made = node ? NULL : node_new(redis, address);
+    if (!made)
+        return node;
+    (void)pthread_mutex_lock(&route->mutex);
+    node = known(route, address);
+    if (!node) {
+        made->next = route->nodes;
+        route->nodes = node = made;
     }
+    (void)pthread_mutex_unlock(&route->mutex);
+    if (node != made)
+        node_free(made);
     return node;
 }
 
@@ -68,6 +85,11 @@ static enum next_step single_after(struct redis *redis, const struct ses_slice *
     return STEP_ANSWER;
 }
 
+static void single_forked(struct redis *redis)
+{
+    (void)redis;
+}
+
 static struct node *single_each(struct redis *redis, size_t i)
 {
     return i == 0 ? redis->route.master : NULL;
@@ -78,6 +100,7 @@ const struct route_ops single_route = {
     .close = single_close,
     .find = single_find,
     .after = single_after,
+    .forked = single_forked,
     .each = single_each,
 };
 
@@ -85,21 +108,30 @@ const struct route_ops single_route = {
 
 static const struct route_ops *const kinds[] = {
     [REDIS_SINGLE] = &single_route,
-    [REDIS_SENTINEL] = NULL,
+    [REDIS_SENTINEL] = &sentinel_route,
     [REDIS_CLUSTER] = NULL,
 };
+
+static void forked(void *arg)
+{
+    struct redis *redis = arg;
+    redis->route.ops->forked(redis);
+}
 
 int route_open(struct redis *redis)
 {
     struct route *route = &redis->route;
     (void)pthread_mutex_init(&route->mutex, NULL);
     route->ops = kinds[redis->config.mode];
+    route->watch = (struct fork_watch){ .mutex = &route->mutex, .in_child = forked, .arg = redis };
+    fork_watch_begin(&route->watch);
     return route->ops->open(redis, redis_deadline(redis));
 }
 
 void route_close(struct redis *redis)
 {
     struct route *route = &redis->route;
+    fork_watch_end(&route->watch);
     route->ops->close(redis);
     while (route->nodes) {
         struct node *node = route->nodes;

@@ -40,6 +40,10 @@ struct route_ops {
     enum next_step (*after)(struct redis *redis, const struct ses_slice *key, struct hop *hop,
                             const redisReply *reply, struct deadline deadline);
 
+    /* In the child of a fork, with the mutex held: what a thread of the parent was at, nobody is.
+     */
+    void (*forked)(struct redis *redis);
+
     /* The i-th of those that hold keys; NULL: there are no more. */
     struct node *(*each)(struct redis *redis, size_t i);
 };
@@ -49,6 +53,7 @@ struct route {
     pthread_mutex_t mutex; /* of what the route learns */
     struct node *nodes;    /* all that there ever were; only added to, under the mutex */
     struct node *master;   /* single, sentinel */
+    struct fork_watch watch;
     struct cluster *cluster;
     struct sentinel *sentinel;
 };
@@ -56,7 +61,7 @@ struct route {
 int route_open(struct redis *redis);
 void route_close(struct redis *redis);
 
-/* The node of that address, new or known. The mutex is held. NULL: no memory. */
+/* The node of that address, new or known. The mutex is not held. NULL: no memory. */
 struct node *route_node(struct redis *redis, const struct redis_address *address);
 
 /* Asks one server at once, to tell an operator's mistake at start. */

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "shared/pool.h"
 
-#include "shared/pool_fork.h"
-
 #include <stdio.h>
 #include <string.h>
 
@@ -14,13 +12,32 @@ struct pool_waiter {
     bool may_open;             /* the right to make one */
 };
 
+/* In a child. Those who waited are threads of the parent. */
+static void forget_all(void *arg)
+{
+    struct pool *pool = arg;
+    struct pooled *connection = pool->all;
+    while (connection) {
+        struct pooled *next = connection->next;
+        pool->ops->close(connection);
+        connection = next;
+    }
+    pool->all = NULL;
+    pool->idle = NULL;
+    pool->open = 0;
+    pool->first_waiter = NULL;
+    pool->last_waiter = &pool->first_waiter;
+    circuit_forget(&pool->circuit);
+}
+
 void pool_init(struct pool *pool, const struct pool_ops *ops, void *arg,
                void (*changed)(void *arg, bool reachable), uint32_t most)
 {
     *pool = (struct pool){ .ops = ops, .arg = arg, .changed = changed, .most = most };
     pool->last_waiter = &pool->first_waiter;
     (void)pthread_mutex_init(&pool->mutex, NULL);
-    pool_watch_forks(pool);
+    pool->watch = (struct fork_watch){ .mutex = &pool->mutex, .in_child = forget_all, .arg = pool };
+    fork_watch_begin(&pool->watch);
 }
 
 /* ---- those that there are; the mutex is held ---- */
@@ -234,7 +251,7 @@ void pool_end(struct pool *pool)
     if (!pool->ops)
         return; /* never begun */
     pool_drop_idle(pool);
-    pool_forget_forks(pool);
+    fork_watch_end(&pool->watch);
     (void)pthread_mutex_destroy(&pool->mutex);
     pool->ops = NULL;
 }

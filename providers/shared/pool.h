@@ -4,6 +4,7 @@
 
 #include "shared/circuit.h"
 #include "shared/deadline.h"
+#include "shared/fork.h"
 
 #include <pthread.h>
 #include <stddef.h>
@@ -14,7 +15,8 @@
  * back; who finds none waits in a queue, in which nobody overtakes. What has failed is closed, and
  * the next call connects anew.
  *
- * A child of fork() has none of its parent's connections: it lets go of its copies (pool_fork.h).
+ * A child of fork() closes its copies of the connections, saying nothing, and begins with an empty
+ * pool; what a thread of the parent had taken at that moment stays the parent's.
  */
 
 /* What the connections are: a struct that begins with this. */
@@ -45,7 +47,7 @@ struct pool {
     struct pool_waiter *first_waiter, **last_waiter;
     struct circuit circuit;
 
-    struct pool *next_pool; /* of pool_fork.c */
+    struct fork_watch watch;
 };
 
 void pool_init(struct pool *pool, const struct pool_ops *ops, void *arg,

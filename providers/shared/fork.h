@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SES_SHARED_FORK_H
+#define SES_SHARED_FORK_H
+
+#include <pthread.h>
+
+/*
+ * A fork copies every lock as it stands, and of the threads that hold one only the forking one. So
+ * while a process forks, the mutexes that are watched are held by the thread that forks. Nobody
+ * holds one of them while taking another, or while beginning or ending a watch.
+ */
+struct fork_watch {
+    pthread_mutex_t *mutex;
+    void (*in_child)(
+        void *arg); /* with the mutex held: lets go of what is the parent's. May be NULL */
+    void *arg;
+    struct fork_watch *next;
+};
+
+void fork_watch_begin(struct fork_watch *watch);
+void fork_watch_end(struct fork_watch *watch); /* does nothing if it never began */
+
+#endif
