@@ -176,8 +176,11 @@ static enum next_step sentinel_after(struct redis *redis, const struct ses_slice
 
 static void sentinel_forked(struct redis *redis)
 {
-    if (redis->route.sentinel)
-        redis->route.sentinel->asking = false;
+    struct sentinel *sentinel = redis->route.sentinel;
+    if (!sentinel)
+        return;
+    sentinel->asking = false;
+    (void)pthread_cond_init(&sentinel->asked, NULL); /* the parent's waiters are none here */
 }
 
 static struct node *sentinel_each(struct redis *redis, size_t i)
