@@ -3,6 +3,7 @@
 
 #include <err.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 enum { MORE_MOST = 30 };
@@ -74,4 +75,50 @@ void redis_settings(void *instance)
     redis->pool_size = 16;
     redis->connect_ms = 500;
     redis->budget_ms = 2000;
+}
+
+static void note_line(void *arg, enum ses_log_level level, const char *line)
+{
+    struct redis_shop *shop = arg;
+    (void)level;
+    (void)pthread_mutex_lock(&shop->mutex);
+    const size_t len = strlen(shop->all);
+    (void)snprintf(shop->told, sizeof shop->told, "%s", line);
+    (void)snprintf(shop->all + len, sizeof shop->all - len, "%s\n", line);
+    (void)pthread_mutex_unlock(&shop->mutex);
+}
+
+static void note_reachable(void *arg, bool reachable)
+{
+    struct redis_shop *shop = arg;
+    if (reachable)
+        shop->back++;
+    else
+        shop->lost++;
+}
+
+int shop_open(struct redis_shop *shop, const char *config)
+{
+    const struct store_hooks hooks = {
+        .log = note_line, .log_arg = shop, .reachable = note_reachable, .reachable_arg = shop
+    };
+    static const struct ses_conformance subject = { .size = sizeof subject,
+                                                    .ops = &ses_provider_redis };
+    struct store *store = NULL;
+    *shop = (struct redis_shop){ .f = { .subject = &subject, .now = present_ms() } };
+    (void)pthread_mutex_init(&shop->mutex, NULL);
+    assert_ok(store_prepare(&ses_provider_redis, &hooks, &store));
+    redis_settings(store_instance(store));
+    const int r = store_open(store, config);
+    if (r == SES_OK)
+        shop->f.store = store;
+    else
+        store_close(store);
+    return r;
+}
+
+void shop_close(struct redis_shop *shop)
+{
+    store_close(shop->f.store);
+    (void)pthread_mutex_destroy(&shop->mutex);
 }

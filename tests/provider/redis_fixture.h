@@ -2,6 +2,7 @@
 #ifndef SES_TEST_PROVIDER_REDIS_FIXTURE_H
 #define SES_TEST_PROVIDER_REDIS_FIXTURE_H
 
+#include "provider/fixture.h"
 #include "redis/state.h"
 #include "support/server.h"
 
@@ -21,6 +22,19 @@ char *redis_tcp_url(const struct server *server, const char *parameters, char ur
 
 /* The settings as they are without any. */
 void redis_settings(void *instance);
+
+/* A fixture (provider/fixture.h) whose store is opened with that text, and what it tells. */
+struct redis_shop {
+    struct fixture f;       /* first */
+    _Atomic int lost, back; /* how often the store was found so */
+    pthread_mutex_t mutex;
+    char told[512];    /* the last line of the log */
+    char all[1 << 16]; /* the first ones */
+};
+
+/* @return the code of opening; on failure there is no store. */
+int shop_open(struct redis_shop *shop, const char *config);
+void shop_close(struct redis_shop *shop);
 
 /* Says one command of plain words to the server, and hands over its reply. */
 redisReply *redis_say(const struct server *server, const char *command);
