@@ -169,30 +169,41 @@ static void pause_before(int tries, struct deadline deadline)
     (void)poll(NULL, 0, left < bounded ? left : (int)bounded);
 }
 
-/* The first reply that is to be had; an error too, with the node that it comes from. */
+/* A command, and perhaps WAIT. */
+enum { ASKED_MOST = 2 };
+
+static void drop_replies(redisReply *replies[ASKED_MOST])
+{
+    for (int i = 0; i < ASKED_MOST; i++)
+        reply_free(replies[i]);
+}
+
+/* The first replies that are to be had; an error too, with the node that it comes from. */
 static int ask_any(struct redis *redis, struct ses_slice key, const struct batch *batch,
-                   struct deadline deadline, redisReply **ret_reply, struct node **ret_node)
+                   struct deadline deadline, redisReply *ret_replies[ASKED_MOST],
+                   struct node **ret_node)
 {
     const struct route_ops *route = redis->route.ops;
     struct hop hop = { .node = route->find(redis, &key) };
     char why[200];
     for (int tries = 0;; tries++) {
-        redisReply *reply = NULL;
-        const enum trip trip = travel(&hop, batch, deadline, &reply, why, sizeof why);
-        const bool settled = trip == TRIP_DONE ? reply->type != REDIS_REPLY_ERROR
-                                               : trip == TRIP_LOST && !batch->repeats;
-        const enum next_step step =
-            settled ? STEP_ANSWER : route->after(redis, &key, &hop, reply, deadline);
+        redisReply *replies[ASKED_MOST] = { 0 };
+        const enum trip trip = travel(&hop, batch, deadline, replies, why, sizeof why);
+        const redisReply *answer = trip == TRIP_DONE ? replies[0] : NULL;
+        const bool settled =
+            answer ? answer->type != REDIS_REPLY_ERROR : trip == TRIP_LOST && !batch->repeats;
         *ret_node = hop.node;
-        if (trip == TRIP_DONE && (step == STEP_ANSWER || deadline_passed(deadline))) {
-            *ret_reply = reply;
+        const enum next_step step =
+            settled ? STEP_ANSWER : route->after(redis, &key, &hop, answer, deadline);
+        if (answer && (step == STEP_ANSWER || deadline_passed(deadline))) {
+            memcpy(ret_replies, replies, sizeof replies);
             return SES_OK;
         }
-        reply_free(reply);
+        drop_replies(replies);
         /* A server that was started anew has closed what lay in the pool. */
         const bool fresh = trip == TRIP_LOST && batch->repeats && tries == 0;
         if ((step == STEP_ANSWER && !fresh) || deadline_passed(deadline))
-            return redis_fail(redis, hop.node, why);
+            return redis_fail(redis, *ret_node, why);
         if (step == STEP_LATER)
             pause_before(tries, deadline);
     }
@@ -214,29 +225,62 @@ int redis_ask(struct redis *redis, struct ses_slice key, const struct batch *bat
               struct deadline deadline, redisReply **ret_reply)
 {
     struct node *node;
-    redisReply *reply;
+    redisReply *replies[ASKED_MOST];
     if (batch->failed)
         return SES_ERR_NO_MEMORY;
-    const int r = ask_any(redis, key, batch, deadline, &reply, &node);
-    return r == SES_OK ? take_answer(redis, node, reply, ret_reply) : r;
+    const int r = ask_any(redis, key, batch, deadline, replies, &node);
+    return r == SES_OK ? take_answer(redis, node, replies[0], ret_reply) : r;
+}
+
+/* In the same trip as the write that it is about; less than the deadline, so that it can answer. */
+static void add_wait(struct batch *batch, const struct redis *redis, struct deadline deadline)
+{
+    struct digits replicas, ms;
+    const int64_t left = deadline_left_ms(deadline) * INT64_C(3) / 4;
+    BATCH_ADD(batch, word("WAIT"), number_word(&replicas, redis->config.wait_replicas),
+              number_word(&ms, left > 0 ? left : 1));
+}
+
+/* Written it is, but it may be lost yet: that is for the caller to know. */
+static int judge_wait(const struct redis *redis, const struct node *node, redisReply *waited)
+{
+    const bool enough = !waited || (waited->type == REDIS_REPLY_INTEGER &&
+                                    waited->integer >= redis->config.wait_replicas);
+    reply_free(waited);
+    return enough ? SES_OK : redis_fail(redis, node, "not enough replicas have it in time");
 }
 
 int redis_run(struct redis *redis, enum script_name script, struct ses_slice key, int count,
               const struct ses_slice *args, struct deadline deadline, redisReply **ret_reply)
 {
     struct node *node = NULL;
-    redisReply *reply = NULL;
+    redisReply *replies[ASKED_MOST] = { 0 };
     int r = SES_OK;
-    for (int whole = 0; whole < 2 && r == SES_OK; whole++) {
+    for (int whole = 0; whole < 2; whole++) {
         struct batch batch = { 0 };
         script_add(&batch, &redis->scripts[script], whole, key, count, args);
-        r = batch.failed ? SES_ERR_NO_MEMORY : ask_any(redis, key, &batch, deadline, &reply, &node);
+        if (redis->config.wait_replicas > 0)
+            add_wait(&batch, redis, deadline);
+        r = batch.failed ? SES_ERR_NO_MEMORY
+                         : ask_any(redis, key, &batch, deadline, replies, &node);
         batch_free(&batch);
-        if (r < 0 || whole || !reply_is_error(reply, "NOSCRIPT"))
+        if (r < 0)
+            return r;
+        if (!reply_is_error(replies[0], "NOSCRIPT"))
             break;
-        reply_free(reply);
+        drop_replies(replies);
+        replies[0] = replies[1] = NULL;
     }
-    return r == SES_OK ? take_answer(redis, node, reply, ret_reply) : r;
+    if (!replies[0])
+        return redis_fail(redis, node, "a server that keeps no scripts");
+    r = take_answer(redis, node, replies[0], ret_reply);
+    const int waited = judge_wait(redis, node, replies[1]);
+    if (r == SES_OK && waited < 0) {
+        reply_free(*ret_reply);
+        *ret_reply = NULL;
+        return waited;
+    }
+    return r;
 }
 
 /* ---- many sessions ---- */

@@ -133,6 +133,7 @@ static const struct parameter parameters[] = {
     NUMBER("connectTimeoutMs", connect_ms, 10, 60000),
     NUMBER("budgetMs", budget_ms, 20, 60000),
     NUMBER("idleSeconds", idle_s, 0, 86400),
+    NUMBER("waitReplicas", wait_replicas, 0, 16),
     TEXT("keyPrefix", prefix),
     TEXT("caFile", ca_file),
     TEXT("certFile", cert_file),
@@ -157,7 +158,8 @@ static const char *set_parameter(struct redis_config *config, const char *name, 
     }
     return "unknown parameter in the URL: it may have database, poolSize, connectTimeoutMs, "
            "budgetMs, "
-           "idleSeconds, keyPrefix, caFile, certFile, keyFile, serverName, sentinelUser, "
+           "idleSeconds, waitReplicas, keyPrefix, caFile, certFile, keyFile, serverName, "
+           "sentinelUser, "
            "sentinelPassword";
 }
 

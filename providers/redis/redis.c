@@ -3,7 +3,7 @@
  * Provider "redis": records in Redis 6.0 or newer, alone, with Sentinel or as a cluster.
  *
  *  - ProviderConfig: a URL, or beego's list (config.h).
- *  - Settings: keyPrefix, poolSize, connectTimeoutMs, budgetMs.
+ *  - Settings: keyPrefix, poolSize, connectTimeoutMs, budgetMs, waitReplicas.
  *  - Layout: <prefix>s-<key>, a string, the envelope of shared/envelope.h; <prefix>u-<user>, a
  * sorted set, the index of a user (users.h). <key> and <user> are 64 hexadecimal digits of a hash.
  *  - Atomic save: one script of one key (script.c), so that each is also one trip.
@@ -46,6 +46,7 @@ static int redis_open(void *self, ses_provider_host *host, const char *config)
         .pool_size = redis->pool_size,
         .connect_ms = redis->connect_ms,
         .budget_ms = redis->budget_ms,
+        .wait_replicas = redis->wait_replicas,
         .prefix = redis->key_prefix ? redis->key_prefix : "sesame-",
     };
     const char *problem = config_read(&redis->config, config);
@@ -352,6 +353,12 @@ static const struct ses_setting redis_settings[] = {
         .min = 20,
         .max = 60000,
         .preset = 2000,
+    },
+    {
+        .name = "waitReplicas",
+        .type = SES_SETTING_INT,
+        .offset = offsetof(struct redis, wait_replicas),
+        .max = 16,
     },
     { 0 },
 };

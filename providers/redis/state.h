@@ -17,6 +17,7 @@ struct redis {
     int64_t pool_size;
     int64_t connect_ms;
     int64_t budget_ms;
+    int64_t wait_replicas;
 
     struct redis_config config;
     struct crc crc;
