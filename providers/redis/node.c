@@ -58,6 +58,10 @@ struct wire *node_connect(struct node *node, struct deadline deadline, char *why
     };
     const struct deadline sooner = deadline_sooner(deadline, deadline_in(redis->config.connect_ms));
     const char *problem;
+    if (!redis->route.ops->confirm(node->redis, node, sooner)) {
+        (void)snprintf(why, why_size, "another server took its place");
+        return NULL;
+    }
     struct wire *wire = wire_open(&endpoint, sooner, redis_patience_ms(redis), &problem);
     if (!wire) {
         (void)snprintf(why, why_size, "%s", problem);

@@ -85,6 +85,12 @@ static enum next_step single_after(struct redis *redis, const struct ses_slice *
     return STEP_ANSWER;
 }
 
+static bool single_confirm(struct redis *redis, const struct node *node, struct deadline deadline)
+{
+    (void)redis, (void)node, (void)deadline;
+    return true;
+}
+
 static void single_forked(struct redis *redis)
 {
     (void)redis;
@@ -100,6 +106,7 @@ const struct route_ops single_route = {
     .close = single_close,
     .find = single_find,
     .after = single_after,
+    .confirm = single_confirm,
     .forked = single_forked,
     .each = single_each,
 };

@@ -40,6 +40,10 @@ struct route_ops {
     enum next_step (*after)(struct redis *redis, const struct ses_slice *key, struct hop *hop,
                             const redisReply *reply, struct deadline deadline);
 
+    /* Before a new connection to it: is it still the one to ask? A master that was killed may come
+     * back, without its data, before anybody has told it that it is a replica now. */
+    bool (*confirm)(struct redis *redis, const struct node *node, struct deadline deadline);
+
     /* In the child of a fork, with the mutex held: what a thread of the parent was at, nobody is.
      */
     void (*forked)(struct redis *redis);

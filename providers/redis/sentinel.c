@@ -174,6 +174,13 @@ static enum next_step sentinel_after(struct redis *redis, const struct ses_slice
     return hop->node == before ? STEP_LATER : STEP_NOW;
 }
 
+/* While no sentinel answers, the master that they named last will do. */
+static bool sentinel_confirm(struct redis *redis, const struct node *node, struct deadline deadline)
+{
+    find_master(redis, deadline);
+    return sentinel_find(redis, NULL) == node;
+}
+
 static void sentinel_forked(struct redis *redis)
 {
     struct sentinel *sentinel = redis->route.sentinel;
@@ -193,6 +200,7 @@ const struct route_ops sentinel_route = {
     .close = sentinel_close,
     .find = sentinel_find,
     .after = sentinel_after,
+    .confirm = sentinel_confirm,
     .forked = sentinel_forked,
     .each = sentinel_each,
 };

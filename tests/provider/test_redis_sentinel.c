@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: MIT */
+/* A master is killed under load; its replica takes over. What is lost is printed, not promised:
+ * replication is asynchronous. What is promised: no call hangs, and nobody invents anything. */
+#include "provider/load.h"
+#include "provider/redis_sentinels.h"
+#include "shared/deadline.h"
+
+#include <stdio.h>
+
+enum { CALL_MOST_MS = 1000 + 400, SETTLE_MS = 30000 };
+
+static struct watched watched;
+
+static struct redis_shop *open_shop(const char *parameters)
+{
+    struct redis_shop *shop = calloc(1, sizeof *shop);
+    char url[URL_ROOM];
+    assert_ok(shop_open(shop, watched_url(&watched, parameters, url)));
+    return shop;
+}
+
+static void end(struct redis_shop *shop)
+{
+    shop_close(shop);
+    free(shop);
+}
+
+/* Until somebody has written so many more. */
+static void wait_for_writes(const struct load *load, uint64_t more)
+{
+    const struct deadline deadline = deadline_in(SETTLE_MS);
+    uint64_t before = 0, now = 0;
+    for (int i = 0; i < LOAD_THREADS; i++)
+        before += load->loaders[i].writes;
+    while (now < before + more) {
+        assert_false(deadline_passed(deadline));
+        now = 0;
+        for (int i = 0; i < LOAD_THREADS; i++)
+            now += load->loaders[i].writes;
+    }
+}
+
+static void wait_for_another_master(void)
+{
+    const struct deadline deadline = deadline_in(SETTLE_MS);
+    while (watched_master(&watched) == watched.servers[0].port)
+        assert_false(deadline_passed(deadline));
+}
+
+static struct losses fail_over(const char *parameters)
+{
+    static struct load load;
+    struct redis_shop *shop = open_shop(parameters);
+    load_begin(&load, &shop->f);
+    wait_for_writes(&load, 500);
+    server_kill(&watched.servers[0]);
+    wait_for_another_master();
+    wait_for_writes(&load, 500);
+    load_end(&load);
+    const struct losses losses = load_audit(&load, &shop->f);
+    end(shop);
+    return losses;
+}
+
+static void new_master_is_followed_and_no_call_outlasts_its_budget(void **state)
+{
+    (void)state;
+    const struct losses losses = fail_over("");
+    losses_print("sentinel, killed master", &losses);
+    assert_int_equal(losses.invented, 0);
+    assert_int_equal(losses.wrong, 0);
+    assert_in_range(losses.longest_ms, 0, CALL_MOST_MS);
+}
+
+static void waiting_for_a_replica_keeps_what_was_acknowledged(void **state)
+{
+    (void)state;
+    const struct losses losses = fail_over("?waitReplicas=1");
+    losses_print("sentinel, killed master, waitReplicas 1", &losses);
+    assert_int_equal(losses.invented, 0);
+    assert_int_equal(losses.wrong, 0);
+    assert_int_equal(losses.lost, 0);
+    assert_int_equal(losses.risen, 0);
+    assert_in_range(losses.longest_ms, 0, CALL_MOST_MS);
+}
+
+static void too_few_replicas_are_told_as_unavailable(void **state)
+{
+    (void)state;
+    const int master = watched_master(&watched);
+    for (int i = 0; i < WATCHED; i++) {
+        if (watched.servers[i].port != master)
+            server_kill(&watched.servers[i]);
+    }
+    struct redis_shop *shop = open_shop("?waitReplicas=1");
+    const struct ses_key key = new_key();
+    struct ses_record record = make_record(SLICE("alpha"), shop->f.now + LIFE_MS);
+    assert_code(store_create(shop->f.store, &key, shop->f.now, NULL, &record), SES_ERR_UNAVAILABLE);
+    assert_non_null(strstr(shop->told, "not enough replicas"));
+    drop_record(&record);
+    end(shop);
+}
+
+static void unknown_master_is_one_clear_line_at_start(void **state)
+{
+    (void)state;
+    struct redis_shop shop;
+    char url[URL_ROOM];
+    (void)snprintf(url, sizeof url, "sentinel://127.0.0.1:%d/other", watched.sentinels[0].port);
+    assert_code(shop_open(&shop, url), SES_ERR_UNAVAILABLE);
+    assert_non_null(strstr(shop.told, "none of 1 sentinels names the master \"other\""));
+    assert_non_null(strstr(shop.told, "knows no master of that name"));
+    shop_close(&shop);
+}
+
+static void sentinels_that_are_gone_do_not_matter_while_the_master_is_there(void **state)
+{
+    (void)state;
+    struct redis_shop *shop = open_shop("");
+    const struct ses_key key = new_key();
+    server_kill(&watched.sentinels[0]);
+    server_kill(&watched.sentinels[1]);
+    (void)put(&shop->f, &key, "alpha");
+    end(shop);
+    shop = open_shop(""); /* the third one still answers */
+    assert_ok(store_destroy(shop->f.store, &key, shop->f.now));
+    end(shop);
+}
+
+static int start_all(void **state)
+{
+    (void)state;
+    watched_start(&watched);
+    return 0;
+}
+
+static int stop_all(void **state)
+{
+    (void)state;
+    watched_stop(&watched);
+    return 0;
+}
+
+int main(void)
+{
+    /* Two failovers, each of servers that have seen none yet. */
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(unknown_master_is_one_clear_line_at_start, start_all),
+        cmocka_unit_test_teardown(new_master_is_followed_and_no_call_outlasts_its_budget, stop_all),
+        cmocka_unit_test_setup(waiting_for_a_replica_keeps_what_was_acknowledged, start_all),
+        cmocka_unit_test(too_few_replicas_are_told_as_unavailable),
+        cmocka_unit_test_teardown(sentinels_that_are_gone_do_not_matter_while_the_master_is_there,
+                                  stop_all),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
