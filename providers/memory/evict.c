@@ -38,7 +38,7 @@ static bool evict_oldest(struct memory *memory, const struct ses_key *saved)
         HOLD(&shard->mutex);
         const uint32_t oldest = shard->recency.oldest;
         const bool is_saved =
-            oldest != NO_ENTRY && ses_key_equal(&pool_at(&shard->pool, oldest)->key, saved);
+            oldest != NO_ENTRY && ses_key_equal(&entry_pool_at(&shard->pool, oldest)->key, saved);
         if (is_saved && atomic_load(&memory->room.records) <= 1)
             return false;
         if (is_saved)

@@ -75,7 +75,7 @@ static int memory_load(void *self, const struct ses_key *key, int64_t now_ms,
     if (index == NO_ENTRY)
         return SES_ERR_NOT_FOUND;
     shard_use(shard, index);
-    *ret_record = entry_record(pool_at(&shard->pool, index));
+    *ret_record = entry_record(entry_pool_at(&shard->pool, index));
     return SES_OK;
 }
 
@@ -122,7 +122,7 @@ static int insert(struct attempt *attempt, struct member *member)
     HOLD(&shard->mutex);
 
     const uint32_t index = table_find(&shard->table, &shard->pool, attempt->key);
-    if (index != NO_ENTRY && entry_is_alive(pool_at(&shard->pool, index), attempt->now_ms))
+    if (index != NO_ENTRY && entry_is_alive(entry_pool_at(&shard->pool, index), attempt->now_ms))
         return SES_ERR_EXISTS;
     if (index != NO_ENTRY)
         attempt->old = shard_remove(shard, index);
@@ -137,9 +137,9 @@ static bool member_is_alive(struct attempt *attempt, struct user_group *group,
     HOLD(&shard->mutex);
 
     const uint32_t index = table_find(&shard->table, &shard->pool, &member->key);
-    if (index == NO_ENTRY || pool_member(&shard->pool, index) != member)
+    if (index == NO_ENTRY || entry_pool_member(&shard->pool, index) != member)
         return false; /* on its way out: whoever removed the record comes for the member */
-    if (entry_is_alive(pool_at(&shard->pool, index), attempt->now_ms))
+    if (entry_is_alive(entry_pool_at(&shard->pool, index), attempt->now_ms))
         return true;
     if (attempt->cleared < CLEARED) {
         attempt->blobs[attempt->cleared++] = shard_remove(shard, index).data;
@@ -210,7 +210,7 @@ static int replace(struct attempt *attempt, uint64_t expected, struct ses_record
     const uint32_t index = shard_find(shard, attempt->key, attempt->now_ms);
     if (index == NO_ENTRY)
         return SES_ERR_NOT_FOUND;
-    const struct entry *entry = pool_at(&shard->pool, index);
+    const struct entry *entry = entry_pool_at(&shard->pool, index);
     if (entry->version != expected) {
         *ret_winner = entry_record(entry);
         return SES_ERR_CONFLICT;
@@ -248,7 +248,7 @@ static int memory_touch(void *self, const struct ses_key *key, int64_t now_ms, u
     const uint32_t index = shard_find(shard, key, now_ms);
     if (index == NO_ENTRY)
         return SES_ERR_NOT_FOUND;
-    struct entry *entry = pool_at(&shard->pool, index);
+    struct entry *entry = entry_pool_at(&shard->pool, index);
     if (entry->version != expected)
         return SES_ERR_CONFLICT;
 

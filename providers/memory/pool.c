@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-void pool_init(struct pool *pool, bool tells_use)
+void entry_pool_init(struct pool *pool, bool tells_use)
 {
     *pool = (struct pool){ .room = NO_CHUNK, .vacant = NO_CHUNK, .tells_use = tells_use };
 }
@@ -16,13 +16,13 @@ static void free_chunk(struct pool *pool, uint32_t c)
     pool->chunks[c] = (struct chunk){ .next_room = NO_CHUNK, .prev_room = NO_CHUNK };
 }
 
-void pool_free(struct pool *pool)
+void entry_pool_free(struct pool *pool)
 {
     for (uint32_t c = 0; c < pool->count; c++)
         free_chunk(pool, c);
     free(pool->entries);
     free(pool->chunks);
-    pool_init(pool, pool->tells_use);
+    entry_pool_init(pool, pool->tells_use);
 }
 
 /* ---- the list of chunks with room ---- */
@@ -113,7 +113,7 @@ static bool add_chunk(struct pool *pool)
     return true;
 }
 
-uint32_t pool_take(struct pool *pool)
+uint32_t entry_pool_take(struct pool *pool)
 {
     if (pool->room == NO_CHUNK && !add_chunk(pool))
         return NO_ENTRY;
@@ -127,7 +127,7 @@ uint32_t pool_take(struct pool *pool)
     return c * CHUNK_ENTRIES + bit + 1;
 }
 
-void pool_give(struct pool *pool, uint32_t index)
+void entry_pool_give(struct pool *pool, uint32_t index)
 {
     const uint32_t c = (index - 1) / CHUNK_ENTRIES;
     struct chunk *chunk = &pool->chunks[c];
@@ -144,7 +144,7 @@ void pool_give(struct pool *pool, uint32_t index)
     pool->vacant = c;
 }
 
-uint32_t pool_next(const struct pool *pool, uint32_t index)
+uint32_t entry_pool_next(const struct pool *pool, uint32_t index)
 {
     uint32_t skip = index % CHUNK_ENTRIES;
     for (uint32_t c = index / CHUNK_ENTRIES; c < pool->count; c++, skip = 0) {
@@ -155,9 +155,9 @@ uint32_t pool_next(const struct pool *pool, uint32_t index)
     return NO_ENTRY;
 }
 
-bool pool_prepare_member(struct pool *pool, uint32_t index)
+bool entry_pool_prepare_member(struct pool *pool, uint32_t index)
 {
-    struct chunk *chunk = pool_chunk(pool, index);
+    struct chunk *chunk = entry_pool_chunk(pool, index);
     if (!chunk->members)
         chunk->members = calloc(CHUNK_ENTRIES, sizeof(struct member *));
     return chunk->members != NULL;

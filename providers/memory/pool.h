@@ -54,45 +54,45 @@ struct pool {
 
 #define NO_CHUNK UINT32_MAX
 
-void pool_init(struct pool *pool, bool tells_use);
-void pool_free(struct pool *pool); /* the memory; what the entries hold is the caller's */
+void entry_pool_init(struct pool *pool, bool tells_use);
+void entry_pool_free(struct pool *pool); /* the memory; what the entries hold is the caller's */
 
 /* A free entry, its content undefined, or NO_ENTRY when out of memory. */
-uint32_t pool_take(struct pool *pool);
-void pool_give(struct pool *pool, uint32_t index);
+uint32_t entry_pool_take(struct pool *pool);
+void entry_pool_give(struct pool *pool, uint32_t index);
 
 /* The next used entry after @p index in the order of memory, or NO_ENTRY. */
-uint32_t pool_next(const struct pool *pool, uint32_t index);
+uint32_t entry_pool_next(const struct pool *pool, uint32_t index);
 
 /* Makes sure that the entry can note its owner. @return false when out of memory. */
-bool pool_prepare_member(struct pool *pool, uint32_t index);
+bool entry_pool_prepare_member(struct pool *pool, uint32_t index);
 
-static inline struct entry *pool_at(const struct pool *pool, uint32_t index)
+static inline struct entry *entry_pool_at(const struct pool *pool, uint32_t index)
 {
     return &pool->entries[(index - 1) / CHUNK_ENTRIES][(index - 1) % CHUNK_ENTRIES];
 }
 
-static inline struct chunk *pool_chunk(const struct pool *pool, uint32_t index)
+static inline struct chunk *entry_pool_chunk(const struct pool *pool, uint32_t index)
 {
     return &pool->chunks[(index - 1) / CHUNK_ENTRIES];
 }
 
 /* In a store that evicts, the uses of a chunk's entries stand behind them. */
-static inline struct use *pool_use(const struct pool *pool, uint32_t index)
+static inline struct use *entry_pool_use(const struct pool *pool, uint32_t index)
 {
     void *uses = pool->entries[(index - 1) / CHUNK_ENTRIES] + CHUNK_ENTRIES;
     return (struct use *)uses + (index - 1) % CHUNK_ENTRIES;
 }
 
-static inline struct member *pool_member(const struct pool *pool, uint32_t index)
+static inline struct member *entry_pool_member(const struct pool *pool, uint32_t index)
 {
-    struct member **members = pool_chunk(pool, index)->members;
+    struct member **members = entry_pool_chunk(pool, index)->members;
     return members ? members[(index - 1) % CHUNK_ENTRIES] : NULL;
 }
 
-static inline void pool_set_member(struct pool *pool, uint32_t index, struct member *member)
+static inline void entry_pool_set_member(struct pool *pool, uint32_t index, struct member *member)
 {
-    struct member **members = pool_chunk(pool, index)->members;
+    struct member **members = entry_pool_chunk(pool, index)->members;
     if (members)
         members[(index - 1) % CHUNK_ENTRIES] = member;
 }

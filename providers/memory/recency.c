@@ -4,7 +4,7 @@
 static void publish(struct recency *recency, const struct pool *pool)
 {
     const uint64_t stamp =
-        recency->oldest == NO_ENTRY ? NEVER_USED : pool_use(pool, recency->oldest)->stamp;
+        recency->oldest == NO_ENTRY ? NEVER_USED : entry_pool_use(pool, recency->oldest)->stamp;
     atomic_store_explicit(&recency->oldest_stamp, stamp, memory_order_relaxed);
 }
 
@@ -16,9 +16,9 @@ void recency_init(struct recency *recency)
 
 void recency_add(struct recency *recency, struct pool *pool, uint32_t index, uint64_t stamp)
 {
-    *pool_use(pool, index) = (struct use){ .stamp = stamp, .older = recency->newest };
+    *entry_pool_use(pool, index) = (struct use){ .stamp = stamp, .older = recency->newest };
     if (recency->newest != NO_ENTRY)
-        pool_use(pool, recency->newest)->newer = index;
+        entry_pool_use(pool, recency->newest)->newer = index;
     else
         recency->oldest = index;
     recency->newest = index;
@@ -27,13 +27,13 @@ void recency_add(struct recency *recency, struct pool *pool, uint32_t index, uin
 
 void recency_drop(struct recency *recency, struct pool *pool, uint32_t index)
 {
-    const struct use *use = pool_use(pool, index);
+    const struct use *use = entry_pool_use(pool, index);
     if (use->newer != NO_ENTRY)
-        pool_use(pool, use->newer)->older = use->older;
+        entry_pool_use(pool, use->newer)->older = use->older;
     else
         recency->newest = use->older;
     if (use->older != NO_ENTRY)
-        pool_use(pool, use->older)->newer = use->newer;
+        entry_pool_use(pool, use->older)->newer = use->newer;
     else
         recency->oldest = use->newer;
     publish(recency, pool);

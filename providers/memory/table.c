@@ -21,8 +21,8 @@ static bool rebuild(struct table *table, const struct pool *pool, uint32_t size)
     memset(fresh.buckets, 0, size * sizeof(struct bucket));
 
     /* In the order of memory, which is far quicker than in the order of the buckets. */
-    for (uint32_t i = pool_next(pool, NO_ENTRY); i != NO_ENTRY; i = pool_next(pool, i))
-        table_insert(&fresh, &pool_at(pool, i)->key, i);
+    for (uint32_t i = entry_pool_next(pool, NO_ENTRY); i != NO_ENTRY; i = entry_pool_next(pool, i))
+        table_insert(&fresh, &entry_pool_at(pool, i)->key, i);
     free(table->buckets);
     *table = fresh;
     return true;

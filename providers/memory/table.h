@@ -36,7 +36,7 @@ bool table_reserve(struct table *table, const struct pool *pool);
 /* The key is not in it, and there is room. */
 void table_insert(struct table *table, const struct ses_key *key, uint32_t index);
 void table_remove(struct table *table, const struct ses_key *key, uint32_t index);
-/* Gives memory back when most has gone. Not between pool_take() and table_insert(). */
+/* Gives memory back when most has gone. Not between entry_pool_take() and table_insert(). */
 void table_shrink(struct table *table, const struct pool *pool);
 
 /* Where the search for a key begins: its share of the range of hashes, so that there may be any
@@ -82,7 +82,7 @@ static inline uint32_t table_find(const struct table *table, const struct pool *
         for (uint32_t i = 0; i < used; i++) {
             if ((bucket->slots[i] & 0xff) != tag)
                 continue;
-            const struct entry *entry = pool_at(pool, bucket->slots[i] >> 8);
+            const struct entry *entry = entry_pool_at(pool, bucket->slots[i] >> 8);
             prefetch_record(entry->data);
             if (ses_key_equal(&entry->key, key))
                 return bucket->slots[i] >> 8;

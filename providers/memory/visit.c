@@ -37,11 +37,11 @@ static void read_batch(struct shard *shard, int64_t now_ms, struct batch *batch)
 
     batch->count = 0;
     while (batch->count < BATCH_RECORDS && looks++ < BATCH_LOOKS) {
-        index = pool_next(pool, batch->after);
+        index = entry_pool_next(pool, batch->after);
         if (index == NO_ENTRY)
             break;
         batch->after = index;
-        const struct entry *entry = pool_at(pool, index);
+        const struct entry *entry = entry_pool_at(pool, index);
         if (is_shown(entry, now_ms)) {
             batch->keys[batch->count] = entry->key;
             batch->records[batch->count++] = entry_record(entry);
@@ -87,10 +87,10 @@ static uint32_t count_some(struct shard *shard, int64_t now_ms, uint32_t after, 
 {
     HOLD(&shard->mutex);
     for (uint32_t looks = 0; looks < BATCH_LOOKS; looks++) {
-        after = pool_next(&shard->pool, after);
+        after = entry_pool_next(&shard->pool, after);
         if (after == NO_ENTRY)
             break;
-        *count += is_session(pool_at(&shard->pool, after), now_ms);
+        *count += is_session(entry_pool_at(&shard->pool, after), now_ms);
     }
     return after;
 }
@@ -119,10 +119,10 @@ static bool read_session(struct memory *memory, const struct ses_key *key,
     if (index == NO_ENTRY)
         return false;
     /* While the entry points at a member, nobody else may free that. */
-    const struct member *member = pool_member(&shard->pool, index);
+    const struct member *member = entry_pool_member(&shard->pool, index);
     if (!member || !ses_key_equal(&member->user->key, user))
         return false;
-    *ret_record = entry_record(pool_at(&shard->pool, index));
+    *ret_record = entry_record(entry_pool_at(&shard->pool, index));
     return true;
 }
 

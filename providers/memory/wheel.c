@@ -23,26 +23,26 @@ void wheel_init(struct wheel *wheel)
 
 void wheel_link(struct wheel *wheel, struct pool *pool, uint32_t index)
 {
-    struct entry *entry = pool_at(pool, index);
+    struct entry *entry = entry_pool_at(pool, index);
     const uint32_t slot = slot_of(tick_of(entry_expires_ms(entry)));
     const uint32_t next = wheel->slots[slot];
 
     entry->next_due = next;
     entry->prev_due = HEAD | slot;
     if (next != NO_ENTRY)
-        pool_at(pool, next)->prev_due = index;
+        entry_pool_at(pool, next)->prev_due = index;
     wheel->slots[slot] = index;
 }
 
 void wheel_unlink(struct wheel *wheel, struct pool *pool, uint32_t index)
 {
-    const struct entry *entry = pool_at(pool, index);
+    const struct entry *entry = entry_pool_at(pool, index);
     if (entry->prev_due & HEAD)
         wheel->slots[entry->prev_due & ~HEAD] = entry->next_due;
     else
-        pool_at(pool, entry->prev_due)->next_due = entry->next_due;
+        entry_pool_at(pool, entry->prev_due)->next_due = entry->next_due;
     if (entry->next_due != NO_ENTRY)
-        pool_at(pool, entry->next_due)->prev_due = entry->prev_due;
+        entry_pool_at(pool, entry->next_due)->prev_due = entry->prev_due;
 }
 
 void wheel_start(struct wheel *wheel, int64_t now_ms)
@@ -65,7 +65,7 @@ static void reach(struct wheel *wheel, struct pool *pool)
     wheel->slots[slot] = NO_ENTRY;
     wheel->slots[DUE] = first;
     if (first != NO_ENTRY)
-        pool_at(pool, first)->prev_due = HEAD | DUE;
+        entry_pool_at(pool, first)->prev_due = HEAD | DUE;
 }
 
 uint32_t wheel_due(struct wheel *wheel, struct pool *pool, int64_t now_ms)

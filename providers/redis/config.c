@@ -342,7 +342,7 @@ static bool prefix_is_valid(const char *prefix)
            strspn(prefix, "abcdefghijklmnopqrstuvwxyz0123456789_-") == strlen(prefix);
 }
 
-const char *config_read(struct redis_config *config, const char *text)
+const char *redis_config_read(struct redis_config *config, const char *text)
 {
     config->text = strdup(text);
     if (!config->text)
@@ -364,7 +364,7 @@ const char *config_read(struct redis_config *config, const char *text)
     return NULL;
 }
 
-void config_free(struct redis_config *config)
+void redis_config_free(struct redis_config *config)
 {
     free(config->text);
     config->text = NULL;

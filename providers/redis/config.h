@@ -51,7 +51,7 @@ struct redis_config {
 
 /* @p config holds the settings; @p mode is taken where the text does not tell it. @return NULL, or
  * what is wrong and what would be right, without any secret. */
-const char *config_read(struct redis_config *config, const char *text);
-void config_free(struct redis_config *config);
+const char *redis_config_read(struct redis_config *config, const char *text);
+void redis_config_free(struct redis_config *config);
 
 #endif

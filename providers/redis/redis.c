@@ -49,7 +49,7 @@ static int redis_open(void *self, ses_provider_host *host, const char *config)
         .wait_replicas = redis->wait_replicas,
         .prefix = redis->key_prefix ? redis->key_prefix : "sesame-",
     };
-    const char *problem = config_read(&redis->config, config);
+    const char *problem = redis_config_read(&redis->config, config);
     if (problem)
         return ses_provider_fail(host, SES_ERR_INVALID, "%s", problem);
     crc_init(&redis->crc);
@@ -67,7 +67,7 @@ static void redis_close(void *self)
     if (redis->opened)
         route_close(redis);
     tls_free(redis->tls);
-    config_free(&redis->config);
+    redis_config_free(&redis->config);
 }
 
 /* ---- records ---- */

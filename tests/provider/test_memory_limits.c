@@ -368,8 +368,8 @@ static void deletions_leave_no_trace_in_the_table(void **state)
             continue;
         uint64_t passes = 0;
         const struct pool *pool = &shard->pool;
-        for (uint32_t e = pool_next(pool, 0); e != NO_ENTRY; e = pool_next(pool, e))
-            passes += distance_of(&shard->table, &pool_at(pool, e)->key, e);
+        for (uint32_t e = entry_pool_next(pool, 0); e != NO_ENTRY; e = entry_pool_next(pool, e))
+            passes += distance_of(&shard->table, &entry_pool_at(pool, e)->key, e);
         assert_int_equal(passes_noted(&shard->table), passes);
     }
 }
