@@ -26,7 +26,8 @@ redisReply *redis_say(const struct server *server, const char *command)
 bool redis_answers(const struct server *server)
 {
     redisReply *reply = redis_say(server, "PING");
-    const bool answers = reply && reply->type == REDIS_REPLY_STATUS;
+    const bool answers =
+        reply && (reply->type == REDIS_REPLY_STATUS || reply_is_error(reply, "NOAUTH"));
     reply_free(reply);
     return answers;
 }

@@ -16,7 +16,7 @@ void redis_start(struct server *server, const char *const *more);
 bool redis_answers(const struct server *server);
 
 /* "unix://..." or "redis://127.0.0.1:port", with parameters. */
-enum { URL_ROOM = 300 };
+enum { URL_ROOM = 600 };
 char *redis_unix_url(const struct server *server, const char *parameters, char url[URL_ROOM]);
 char *redis_tcp_url(const struct server *server, const char *parameters, char url[URL_ROOM]);
 

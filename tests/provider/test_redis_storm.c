@@ -14,7 +14,7 @@ static struct server server;
 
 static struct scene *open_scene(void)
 {
-    char json[600], url[URL_ROOM];
+    char json[800], url[URL_ROOM];
     (void)snprintf(json, sizeof json, "{\"providerConfig\": \"%s\"}",
                    redis_unix_url(&server, "", url));
     return scene_new("redis", json);

@@ -43,7 +43,7 @@ static unsigned monitor_end(struct monitor *monitor)
 
 static struct scene *open_scene(const char *more)
 {
-    char json[600], url[URL_ROOM];
+    char json[800], url[URL_ROOM];
     (void)snprintf(json, sizeof json, "{\"providerConfig\": \"%s\"%s}",
                    redis_unix_url(&server, "", url), more);
     return scene_new("redis", json);
