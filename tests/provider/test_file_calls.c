@@ -1,97 +1,13 @@
 /* SPDX-License-Identifier: MIT */
+#include "provider/file_calls.h"
 #include "provider/file_fixture.h"
 
 #include "core/store.h"
 
 #include <errno.h>
-#include <stdarg.h>
-#include <sys/syscall.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
-/* Each system call that the provider makes fails once: the linker puts ours before them. */
-
-static struct {
-    bool on;
-    unsigned calls;   /* made since it was turned on */
-    unsigned at;      /* which one fails */
-    int error;        /* and with what */
-    bool no_openat2;  /* an older kernel */
-    bool interrupted; /* fail the calls only that a signal may interrupt */
-    off_t full_at;    /* no room for what begins there; 0: there is */
-} inject;
-
-static bool fails(bool may_be_interrupted)
-{
-    if (!inject.on || (inject.interrupted && !may_be_interrupted) || ++inject.calls != inject.at)
-        return false;
-    errno = inject.error;
-    return true;
-}
-
-/* clang-format off */
-#define WRAP(name, parameters, arguments, interruptible)                                           \
-    int __real_##name parameters;                                                                  \
-    int __wrap_##name parameters;                                                                  \
-    int __wrap_##name parameters                                                                   \
-    {                                                                                              \
-        return fails(interruptible) ? -1 : __real_##name arguments;                                \
-    }
-/* clang-format on */
-
-WRAP(fstat64, (int fd, struct stat *stat), (fd, stat), false)
-WRAP(fstatat64, (int fd, const char *path, struct stat *stat, int flags), (fd, path, stat, flags),
-     false)
-WRAP(flock, (int fd, int how), (fd, how), true)
-WRAP(fchmod, (int fd, mode_t mode), (fd, mode), false)
-WRAP(fchmodat, (int fd, const char *path, mode_t mode, int flags), (fd, path, mode, flags), false)
-WRAP(fsync, (int fd), (fd), false)
-WRAP(ftruncate64, (int fd, off_t len), (fd, len), false)
-WRAP(futimens, (int fd, const struct timespec *times), (fd, times), false)
-WRAP(mkdirat, (int fd, const char *path, mode_t mode), (fd, path, mode), false)
-WRAP(mknodat, (int fd, const char *path, mode_t mode, dev_t device), (fd, path, mode, device),
-     false)
-WRAP(renameat, (int from, const char *old, int to, const char *new), (from, old, to, new), false)
-WRAP(unlinkat, (int fd, const char *path, int flags), (fd, path, flags), false)
-WRAP(faccessat, (int fd, const char *path, int mode, int flags), (fd, path, mode, flags), false)
-
-ssize_t __real_pread64(int fd, void *bytes, size_t len, off_t at);
-ssize_t __wrap_pread64(int fd, void *bytes, size_t len, off_t at);
-ssize_t __wrap_pread64(int fd, void *bytes, size_t len, off_t at)
-{
-    return fails(true) ? -1 : __real_pread64(fd, bytes, len, at);
-}
-
-/* One that fails has written half of it. */
-ssize_t __real_pwritev64(int fd, const struct iovec *parts, int count, off_t at);
-ssize_t __wrap_pwritev64(int fd, const struct iovec *parts, int count, off_t at);
-ssize_t __wrap_pwritev64(int fd, const struct iovec *parts, int count, off_t at)
-{
-    if (inject.full_at > 0 && at == inject.full_at) {
-        errno = ENOSPC;
-        return -1;
-    }
-    if (!fails(true))
-        return __real_pwritev64(fd, parts, count, at);
-    const int error = errno;
-    if (!inject.interrupted)
-        (void)__real_pwritev64(fd, parts, 1, at);
-    errno = error;
-    return -1;
-}
-
-long __real_syscall(long number, long a, long b, long c, long d);
-long __wrap_syscall(long number, long a, long b, long c, long d);
-long __wrap_syscall(long number, long a, long b, long c, long d)
-{
-    if (fails(true))
-        return -1;
-    if (inject.no_openat2 && number == SYS_openat2) {
-        errno = ENOSYS;
-        return -1;
-    }
-    return __real_syscall(number, a, b, c, d);
-}
+/* Each system call that the provider makes fails once. */
 
 /* ---- the sweep ---- */
 
@@ -242,13 +158,22 @@ static void any_call_may_be_interrupted_and_is_made_again(void **state)
     inject.interrupted = false;
 }
 
+static void file_data(void *instance)
+{
+    file_plain(instance);
+    ((struct file *)instance)->durability = DURABLE_DATA;
+}
+
 static void any_call_of_a_synced_store_may_fail_once(void **state)
 {
+    static void (*const settings[])(void *instance) = { file_data, file_full };
     struct shop *shop = *state;
     struct store *plain = shop->store;
-    assert_ok(shop_open(shop, path_of(shop, "full"), file_full, &shop->store));
-    assert_true(sweep(shop, EIO) > 60);
-    store_close(shop->store);
+    for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) {
+        assert_ok(shop_open(shop, path_of(shop, i ? "full" : "data"), settings[i], &shop->store));
+        assert_true(sweep(shop, EIO) > 60);
+        store_close(shop->store);
+    }
     shop->store = plain;
 }
 
