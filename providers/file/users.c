@@ -53,9 +53,7 @@ int shelf_add(const struct shelf *shelf, const struct ses_key *key)
     int r = mknodat(shelf->fd, name, S_IFREG | S_IRUSR | S_IWUSR, 0) < 0 ? -errno : 0;
     if (r == -ENOENT)
         return SES_ERR_GONE;
-    if (r == -EEXIST)
-        return SES_OK;
-    if (r == 0)
+    if (r == 0 || r == -EEXIST) /* who made it may have died before it was synced */
         r = sync_shelf(shelf);
     return r < 0 ? file_fail_write(shelf->file, -r, "writing the index of a user") : SES_OK;
 }

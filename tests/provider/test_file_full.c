@@ -9,5 +9,6 @@
 int main(void)
 {
     inject.no_sync = true;
+    prefer_memory();
     return conform_in_folder(file_full);
 }
