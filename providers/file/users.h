@@ -10,6 +10,7 @@
  * The entry is made before the record and goes after it, so a list may find too much, never too
  * little; it asks each record whose it is. Whoever adds, removes or counts holds the folder's lock,
  * and the lock of a record only within it, never the other way round.
+ * What is too much, because somebody died between the two, is removed by a list and by gc.
  */
 
 /* The folders that the folders of users lie in. */

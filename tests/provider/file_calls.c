@@ -46,6 +46,8 @@ static int tell(int r, struct call call)
     }
 /* clang-format on */
 
+/* NOLINTBEGIN(readability-identifier-naming): the names are the linker's */
+
 /* ---- what changes nothing that is followed ---- */
 
 WRAP(fstat64, (int fd, struct stat *stat), false, __real_fstat64(fd, stat))
@@ -179,3 +181,5 @@ static int pass_sync(int fd)
 
 WRAP_SYNC(fsync, CALL_SYNC)
 WRAP_SYNC(fdatasync, CALL_DATASYNC)
+
+/* NOLINTEND(readability-identifier-naming) */

@@ -192,9 +192,9 @@ static bool is_new(struct disks_seen *seen, uint64_t hash)
         disks_forget(seen);
         *seen = larger;
     }
-    size_t at = hash % seen->room;
+    size_t at = hash & (seen->room - 1); /* a power of two */
     while (seen->hashes[at] && seen->hashes[at] != hash)
-        at = (at + 1) % seen->room;
+        at = (at + 1) & (seen->room - 1);
     const bool unknown = seen->hashes[at] == 0;
     seen->hashes[at] = hash;
     seen->count += unknown;
