@@ -62,11 +62,16 @@ static int list_them(struct store *store, const struct ses_key *key)
     return r;
 }
 
+/* The folder with the record, and the one with the user: all others are empty. */
 static int collect_them(struct store *store, const struct ses_key *key)
 {
+    struct file *file = store_instance(store);
+    const uint32_t of_records = file->depth == 0 ? 1 : 256;
     struct ses_gc_step step;
-    (void)key;
-    return store_gc(store, NOW_MS, 1000, &step);
+    file->cursor.folder = file->depth == 0 ? 0 : key->bytes[0];
+    const int r = store_gc(store, NOW_MS, 2, &step);
+    file->cursor.folder = of_records + user.bytes[0];
+    return r < 0 ? r : store_gc(store, NOW_MS, 3, &step);
 }
 
 static int ask_it(struct store *store, const struct ses_key *key)
