@@ -155,14 +155,33 @@ static bool cursor_take(struct cursor *cursor)
         return true;
     if (holder == us || !atomic_compare_exchange_strong(&cursor->walker, &holder, us))
         return false;
-    cursor->keys = NULL;
-    cursor->count = cursor->next = 0;
+    cursor->records = cursor->users = cursor->entries = (struct walk){ 0 };
     return true;
 }
 
 static void cursor_release(struct cursor *cursor)
 {
     atomic_store(&cursor->walker, 0);
+}
+
+void cursor_free(struct cursor *cursor)
+{
+    free(cursor->records.keys);
+    free(cursor->users.keys);
+    free(cursor->entries.keys);
+    cursor->records = cursor->users = cursor->entries = (struct walk){ 0 };
+}
+
+/* Takes over what was read. */
+static void walk_begin(struct walk *walk, const struct names *names)
+{
+    free(walk->keys);
+    *walk = (struct walk){ .keys = names->keys, .count = names->count };
+}
+
+static const struct ses_key *walk_on(struct walk *walk)
+{
+    return walk->next < walk->count ? &walk->keys[walk->next++] : NULL;
 }
 
 /* By its time alone: a save and a touch set it to when the record expires. */
@@ -212,37 +231,66 @@ static void collect_temporary(const struct file *file, const struct ses_key *key
     image_close(&image);
 }
 
-static int cursor_refill(struct file *file)
+static int read_records(struct file *file)
 {
-    struct cursor *cursor = &file->cursor;
     struct names names = { 0 }, stale = { 0 };
-    const int r = read_folder(file, &cursor->folder, &names, &stale);
+    const int r = read_folder(file, &file->cursor.folder, &names, &stale);
     for (size_t i = 0; i < stale.count; i++)
         collect_temporary(file, &stale.keys[i]);
     names_free(&stale);
-    free(cursor->keys);
-    cursor->keys = names.keys;
-    cursor->count = names.count;
-    cursor->next = 0;
+    walk_begin(&file->cursor.records, &names);
     return r;
 }
 
-/* Reading a folder costs as much of the budget as a record does. */
+static int read_users(struct file *file)
+{
+    struct names names = { 0 };
+    const int r = shelves_read(file, file->cursor.folder++ - folder_count(file), &names);
+    walk_begin(&file->cursor.users, &names);
+    return r;
+}
+
+static int read_entries(struct file *file, const struct ses_key *user)
+{
+    struct names names = { 0 };
+    const int r = shelf_read(file, user, &names);
+    if (r == SES_OK && names.count == 0)
+        shelf_sweep(file, user, NULL);
+    file->cursor.user = *user;
+    walk_begin(&file->cursor.entries, &names);
+    return r;
+}
+
+/* The users come after the records, so that their entries go in the same walk. */
+static int read_next(struct file *file, struct ses_gc_step *ret_step)
+{
+    const uint32_t folder = file->cursor.folder, of_records = folder_count(file);
+    if (folder < of_records)
+        return read_records(file);
+    if (folder < of_records + SHELF_FOLDERS)
+        return read_users(file);
+    ret_step->more = false;
+    file->cursor.folder = 0;
+    return SES_OK;
+}
+
+/* Reading a folder costs as much of the budget as a record or an entry does. */
 static int step(struct file *file, int64_t now_ms, uint32_t budget, struct ses_gc_step *ret_step)
 {
     struct cursor *cursor = &file->cursor;
     int r = SES_OK;
     *ret_step = (struct ses_gc_step){ .more = true };
     for (; budget > 0 && r == SES_OK && ret_step->more; budget--) {
-        if (cursor->next < cursor->count)
-            ret_step->removed += collect_one(file, &cursor->keys[cursor->next++], now_ms);
-        else if (cursor->folder < folder_count(file))
-            r = cursor_refill(file);
+        const struct ses_key *key;
+        if ((key = walk_on(&cursor->records)) != NULL)
+            ret_step->removed += collect_one(file, key, now_ms);
+        else if ((key = walk_on(&cursor->entries)) != NULL)
+            shelf_sweep(file, &cursor->user, key);
+        else if ((key = walk_on(&cursor->users)) != NULL)
+            r = read_entries(file, key);
         else
-            ret_step->more = false;
+            r = read_next(file, ret_step);
     }
-    if (!ret_step->more)
-        cursor->folder = 0;
     return r;
 }
 

@@ -84,8 +84,7 @@ static void file_close(void *self)
     struct file *file = self;
     fd_close(file->root);
     file->root = -1;
-    free(file->cursor.keys);
-    file->cursor.keys = NULL;
+    cursor_free(&file->cursor);
 }
 
 /* ---- one record ---- */

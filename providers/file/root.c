@@ -44,6 +44,20 @@ static int strip(const char *path, char out[PATH_MAX])
     return 0;
 }
 
+/* That the folder is there is known to the one that it lies in. */
+static int sync_parent(const struct file *file, const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    char parent[PATH_MAX] = ".";
+    if (slash)
+        (void)snprintf(parent, sizeof parent, "%.*s", slash == path ? 1 : (int)(slash - path),
+                       path);
+    const int fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    const int r = fd < 0 || fsync(fd) < 0 ? file_fail(file, errno, "making the folder") : SES_OK;
+    fd_close(fd);
+    return r;
+}
+
 static int open_path(struct file *file, const char *path)
 {
     const int made = mkdir(path, S_IRWXU);
@@ -52,6 +66,8 @@ static int open_path(struct file *file, const char *path)
                                  path, strerrordesc_np(errno));
     if (made == 0 && chmod(path, S_IRWXU) < 0) /* whatever the umask took */
         return file_fail(file, errno, "making the folder");
+    if (made == 0 && file->durability == DURABLE_FULL && sync_parent(file, path) < 0)
+        return SES_ERR_UNAVAILABLE;
     file->root = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
     if (file->root >= 0)
         return check_root(file, path);

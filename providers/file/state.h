@@ -11,13 +11,19 @@
 
 enum durability { DURABLE_NONE, DURABLE_DATA, DURABLE_FULL };
 
+/* Keys that were read of a folder, and how far they were looked at. */
+struct walk {
+    struct ses_key *keys;
+    size_t count, next;
+};
+
 /* Where gc's walk stands. No descriptor is kept from step to step, so a fork may happen at any
  * moment: what the parent's walk had is the child's own copy, or is dropped by it. */
 struct cursor {
-    atomic_int walker;    /* the process that is at it; 0: none */
-    uint32_t folder;      /* the next one to read */
-    struct ses_key *keys; /* of the folder that was read last */
-    size_t count, next;
+    atomic_int walker; /* the process that is at it; 0: none */
+    uint32_t folder;   /* the next one to read: those of records, then those of users */
+    struct walk records, users, entries;
+    struct ses_key user; /* whose entries they are */
 };
 
 struct file {

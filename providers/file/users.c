@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
 #include <unistd.h>
@@ -30,6 +31,8 @@ int shelf_open(struct shelf *shelf, const struct file *file, const struct ses_ke
         return make ? file_fail_write(file, error, what) : file_fail(file, error, what);
     }
     const int r = fd_lock(shelf->fd, how);
+    if (r == -EWOULDBLOCK)
+        return SES_ERR_DENIED;
     return r < 0 ? file_fail(file, -r, "locking the index of a user") : SES_OK;
 }
 
@@ -53,24 +56,27 @@ int shelf_add(const struct shelf *shelf, const struct ses_key *key)
     int r = mknodat(shelf->fd, name, S_IFREG | S_IRUSR | S_IWUSR, 0) < 0 ? -errno : 0;
     if (r == -ENOENT)
         return SES_ERR_GONE;
-    if (r == -EEXIST)
-        return SES_OK;
-    if (r == 0)
+    if (r == 0 || r == -EEXIST) /* who made it may have died before it was synced */
         r = sync_shelf(shelf);
     return r < 0 ? file_fail_write(shelf->file, -r, "writing the index of a user") : SES_OK;
 }
 
-/* What stays if it fails is removed when it is seen the next time. The folder goes with the last
- * one; a create that waits for its lock then makes another. */
+/* The folder goes with the last entry; a create that waits for its lock then makes another. */
+static void remove_if_empty(const struct shelf *shelf)
+{
+    const int parent = beneath_open(shelf->file->root, shelf->place.folder, O_RDONLY | O_DIRECTORY);
+    if (parent >= 0)
+        (void)unlinkat(parent, shelf->place.name, AT_REMOVEDIR);
+    fd_close(parent);
+}
+
+/* What stays if it fails is removed when it is seen the next time. */
 void shelf_remove(const struct shelf *shelf, const struct ses_key *key)
 {
     char name[KEY_DIGITS + 1];
     key_to_name(key, name);
     (void)unlinkat(shelf->fd, name, 0);
-    const int parent = beneath_open(shelf->file->root, shelf->place.folder, O_RDONLY | O_DIRECTORY);
-    if (parent >= 0)
-        (void)unlinkat(parent, shelf->place.name, AT_REMOVEDIR);
-    fd_close(parent);
+    remove_if_empty(shelf);
 }
 
 /* ---- what is in it ---- */
@@ -144,6 +150,54 @@ int user_remember(const struct file *file, const struct ses_key *user, const str
         shelf_close(&shelf);
     }
     return r;
+}
+
+/* ---- what was left behind ---- */
+
+static int read_names(const struct file *file, const char *path, struct names *names)
+{
+    const int fd = beneath_open(file->root, path, O_RDONLY | O_DIRECTORY);
+    const int r = fd < 0 ? fd : names_read(fd, names, NULL);
+    fd_close(fd);
+    return r < 0 && r != -ENOENT ? file_fail(file, -r, "reading the index of users") : SES_OK;
+}
+
+int shelves_read(const struct file *file, uint32_t number, struct names *users)
+{
+    char path[PLACE_BYTES];
+    (void)snprintf(path, sizeof path, "users/%02x", number % SHELF_FOLDERS);
+    return read_names(file, path, users);
+}
+
+int shelf_read(const struct file *file, const struct ses_key *user, struct names *entries)
+{
+    struct place place;
+    place_of_user(user, &place);
+    return read_names(file, place.path, entries);
+}
+
+static bool record_is_gone(const struct file *file, const struct ses_key *key)
+{
+    struct place place;
+    struct stat stat;
+    place_of_record(file, key, &place);
+    return fstatat(file->root, place.path, &stat, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT;
+}
+
+/* Whoever creates holds the lock from before the entry until after the record. So with it in our
+ * hands an entry without a record is nobody's who lives, however young it is. */
+void shelf_sweep(const struct file *file, const struct ses_key *user, const struct ses_key *key)
+{
+    struct shelf shelf;
+    if (key && !record_is_gone(file, key))
+        return;
+    if (shelf_open(&shelf, file, user, LOCK_EX | LOCK_NB, false) == SES_OK) {
+        if (!key)
+            remove_if_empty(&shelf);
+        else if (record_is_gone(file, key))
+            shelf_remove(&shelf, key);
+    }
+    shelf_close(&shelf);
 }
 
 /* ---- list ---- */

@@ -10,7 +10,11 @@
  * The entry is made before the record and goes after it, so a list may find too much, never too
  * little; it asks each record whose it is. Whoever adds, removes or counts holds the folder's lock,
  * and the lock of a record only within it, never the other way round.
+ * What is too much, because somebody died between the two, is removed by a list and by gc.
  */
+
+/* The folders that the folders of users lie in. */
+enum { SHELF_FOLDERS = 256 };
 
 /* The lock of a user's folder. */
 struct shelf {
@@ -20,7 +24,8 @@ struct shelf {
     int fd;
 };
 
-/* SES_ERR_NOT_FOUND: there is none, and @p make is false. */
+/* SES_ERR_NOT_FOUND: there is none, and @p make is false. SES_ERR_DENIED: somebody has it, and
+ * @p how has LOCK_NB. */
 int shelf_open(struct shelf *shelf, const struct file *file, const struct ses_key *user, int how,
                bool make);
 void shelf_close(struct shelf *shelf);
@@ -41,6 +46,14 @@ int user_forget(const struct file *file, const struct ses_key *user, const struc
 
 /* Makes the entry if it is missing. */
 int user_remember(const struct file *file, const struct ses_key *user, const struct ses_key *key);
+
+/* What gc looks at: which users there are in one of those folders, and the entries of one. */
+int shelves_read(const struct file *file, uint32_t number, struct names *users);
+int shelf_read(const struct file *file, const struct ses_key *user, struct names *entries);
+
+/* The entry goes, if its record has gone; without @p key, the folder that is empty. Waits for
+ * nobody: what somebody is at is left to the next walk. */
+void shelf_sweep(const struct file *file, const struct ses_key *user, const struct ses_key *key);
 
 int file_list(void *self, const struct ses_key *user, int64_t now_ms, ses_record_fn *fn, void *arg);
 

@@ -147,10 +147,12 @@ static int write_over(const struct image *image, const struct frame *frame)
     struct iovec parts[2] = { { .iov_len = sizeof nothing }, { 0 } };
     const void *zeros = nothing;
     memcpy(&parts[0].iov_base, &zeros, sizeof zeros);
-    const int r = write_all(image->fd, parts, (off_t)(1 - newest) * frame->capacity);
-    if (r < 0 && r != -ENOSPC && r != -EDQUOT)
-        return r;
-    return write_slot(image, image->fd, frame, newest);
+    int r = write_all(image->fd, parts, (off_t)(1 - newest) * frame->capacity);
+    if (r == -ENOSPC || r == -EDQUOT)
+        r = 0; /* nothing was ever there, or the other write fails as well */
+    if (r == 0)
+        r = sync_data(image->file, image->fd);
+    return r < 0 ? r : write_slot(image, image->fd, frame, newest);
 }
 
 static int write_older(const struct image *image, const struct frame *frame)

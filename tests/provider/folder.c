@@ -32,11 +32,21 @@ static void remove_own(void)
         remove_folder(folder);
 }
 
+static const char *preferred = "/tmp";
+
+void prefer_memory(void)
+{
+    static const char memory[] = "/dev/shm";
+    if (access(memory, W_OK | X_OK) == 0)
+        preferred = memory;
+}
+
 const char *own_folder(void)
 {
     if (!folder[0]) {
         const char *where = getenv("TMPDIR");
-        (void)snprintf(folder, sizeof folder, "%.40s/sesame-file-XXXXXX", where ? where : "/tmp");
+        (void)snprintf(folder, sizeof folder, "%.40s/sesame-file-XXXXXX",
+                       where ? where : preferred);
         if (!mkdtemp(folder))
             err(2, "%s", folder);
         owner = getpid();

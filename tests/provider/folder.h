@@ -7,6 +7,10 @@
 /* A folder of the test program's own, removed with all that is in it when the program ends. */
 const char *own_folder(void);
 
+/* That one lies in memory, where there is room for such: before the first own_folder(). For tests
+ * that ask nothing of a disk. */
+void prefer_memory(void);
+
 /* Removes what is in that folder, and it. */
 void remove_folder(const char *path);
 

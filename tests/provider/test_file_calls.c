@@ -1,97 +1,14 @@
 /* SPDX-License-Identifier: MIT */
+#include "provider/file_calls.h"
 #include "provider/file_fixture.h"
 
 #include "core/store.h"
 
 #include <errno.h>
-#include <stdarg.h>
-#include <sys/syscall.h>
-#include <sys/uio.h>
+#include <fcntl.h>
 #include <unistd.h>
 
-/* Each system call that the provider makes fails once: the linker puts ours before them. */
-
-static struct {
-    bool on;
-    unsigned calls;   /* made since it was turned on */
-    unsigned at;      /* which one fails */
-    int error;        /* and with what */
-    bool no_openat2;  /* an older kernel */
-    bool interrupted; /* fail the calls only that a signal may interrupt */
-    off_t full_at;    /* no room for what begins there; 0: there is */
-} inject;
-
-static bool fails(bool may_be_interrupted)
-{
-    if (!inject.on || (inject.interrupted && !may_be_interrupted) || ++inject.calls != inject.at)
-        return false;
-    errno = inject.error;
-    return true;
-}
-
-/* clang-format off */
-#define WRAP(name, parameters, arguments, interruptible)                                           \
-    int __real_##name parameters;                                                                  \
-    int __wrap_##name parameters;                                                                  \
-    int __wrap_##name parameters                                                                   \
-    {                                                                                              \
-        return fails(interruptible) ? -1 : __real_##name arguments;                                \
-    }
-/* clang-format on */
-
-WRAP(fstat64, (int fd, struct stat *stat), (fd, stat), false)
-WRAP(fstatat64, (int fd, const char *path, struct stat *stat, int flags), (fd, path, stat, flags),
-     false)
-WRAP(flock, (int fd, int how), (fd, how), true)
-WRAP(fchmod, (int fd, mode_t mode), (fd, mode), false)
-WRAP(fchmodat, (int fd, const char *path, mode_t mode, int flags), (fd, path, mode, flags), false)
-WRAP(fsync, (int fd), (fd), false)
-WRAP(ftruncate64, (int fd, off_t len), (fd, len), false)
-WRAP(futimens, (int fd, const struct timespec *times), (fd, times), false)
-WRAP(mkdirat, (int fd, const char *path, mode_t mode), (fd, path, mode), false)
-WRAP(mknodat, (int fd, const char *path, mode_t mode, dev_t device), (fd, path, mode, device),
-     false)
-WRAP(renameat, (int from, const char *old, int to, const char *new), (from, old, to, new), false)
-WRAP(unlinkat, (int fd, const char *path, int flags), (fd, path, flags), false)
-WRAP(faccessat, (int fd, const char *path, int mode, int flags), (fd, path, mode, flags), false)
-
-ssize_t __real_pread64(int fd, void *bytes, size_t len, off_t at);
-ssize_t __wrap_pread64(int fd, void *bytes, size_t len, off_t at);
-ssize_t __wrap_pread64(int fd, void *bytes, size_t len, off_t at)
-{
-    return fails(true) ? -1 : __real_pread64(fd, bytes, len, at);
-}
-
-/* One that fails has written half of it. */
-ssize_t __real_pwritev64(int fd, const struct iovec *parts, int count, off_t at);
-ssize_t __wrap_pwritev64(int fd, const struct iovec *parts, int count, off_t at);
-ssize_t __wrap_pwritev64(int fd, const struct iovec *parts, int count, off_t at)
-{
-    if (inject.full_at > 0 && at == inject.full_at) {
-        errno = ENOSPC;
-        return -1;
-    }
-    if (!fails(true))
-        return __real_pwritev64(fd, parts, count, at);
-    const int error = errno;
-    if (!inject.interrupted)
-        (void)__real_pwritev64(fd, parts, 1, at);
-    errno = error;
-    return -1;
-}
-
-long __real_syscall(long number, long a, long b, long c, long d);
-long __wrap_syscall(long number, long a, long b, long c, long d);
-long __wrap_syscall(long number, long a, long b, long c, long d)
-{
-    if (fails(true))
-        return -1;
-    if (inject.no_openat2 && number == SYS_openat2) {
-        errno = ENOSYS;
-        return -1;
-    }
-    return __real_syscall(number, a, b, c, d);
-}
+/* Each system call that the provider makes fails once. */
 
 /* ---- the sweep ---- */
 
@@ -140,16 +57,21 @@ static int list_them(struct store *store, const struct ses_key *key)
     unsigned count = 0;
     (void)key;
     const int r = store_list(store, &user, NOW_MS, count_shown, &count);
-    if (r == SES_OK)
+    if (r == SES_OK && !inject.before)
         assert_int_equal(count, 1);
     return r;
 }
 
+/* The folder with the record, and the one with the user: all others are empty. */
 static int collect_them(struct store *store, const struct ses_key *key)
 {
+    struct file *file = store_instance(store);
+    const uint32_t of_records = file->depth == 0 ? 1 : 256;
     struct ses_gc_step step;
-    (void)key;
-    return store_gc(store, NOW_MS, 1000, &step);
+    file->cursor.folder = file->depth == 0 ? 0 : key->bytes[0];
+    const int r = store_gc(store, NOW_MS, 2, &step);
+    file->cursor.folder = of_records + user.bytes[0];
+    return r < 0 ? r : store_gc(store, NOW_MS, 3, &step);
 }
 
 static int ask_it(struct store *store, const struct ses_key *key)
@@ -242,13 +164,22 @@ static void any_call_may_be_interrupted_and_is_made_again(void **state)
     inject.interrupted = false;
 }
 
+static void file_data(void *instance)
+{
+    file_plain(instance);
+    ((struct file *)instance)->durability = DURABLE_DATA;
+}
+
 static void any_call_of_a_synced_store_may_fail_once(void **state)
 {
+    static void (*const settings[])(void *instance) = { file_data, file_full };
     struct shop *shop = *state;
     struct store *plain = shop->store;
-    assert_ok(shop_open(shop, path_of(shop, "full"), file_full, &shop->store));
-    assert_true(sweep(shop, EIO) > 60);
-    store_close(shop->store);
+    for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) {
+        assert_ok(shop_open(shop, path_of(shop, i ? "full" : "data"), settings[i], &shop->store));
+        assert_true(sweep(shop, EIO) > 60);
+        store_close(shop->store);
+    }
     shop->store = plain;
 }
 
@@ -269,6 +200,71 @@ static void older_kernel_follows_no_link_either(void **state)
     assert_ok(load(shop->store, &key, &version));
     assert_ok(store_destroy(shop->store, &key, NOW_MS));
     inject.no_openat2 = false;
+}
+
+/* Of the same name, with a record that its owner has left there. */
+static void swap_folder(void *arg)
+{
+    const struct shop *shop = arg;
+    assert_int_equal(rename(path_of(shop, "sessions/01"), path_of(shop, "elsewhere")), 0);
+    assert_int_equal(symlink("../bait", path_of(shop, "sessions/01")), 0);
+}
+
+static void swap_back(struct shop *shop)
+{
+    if (!is_there(path_of(shop, "elsewhere")))
+        return;
+    assert_int_equal(unlink(path_of(shop, "sessions/01")), 0);
+    assert_int_equal(rename(path_of(shop, "elsewhere"), path_of(shop, "sessions/01")), 0);
+}
+
+static void assert_bait_untouched(const struct shop *shop, time_t mtime)
+{
+    const struct ses_key key = key_of(1);
+    struct stat stat;
+    char path[512];
+    (void)snprintf(path, sizeof path, "bait%s", strrchr(record_path(shop, &key), '/'));
+    assert_int_equal(lstat(path_of(shop, path), &stat), 0);
+    assert_int_equal(stat.st_mtim.tv_sec, mtime);
+    (void)snprintf(path, sizeof path, "bait%s.new", strrchr(record_path(shop, &key), '/'));
+    assert_false(is_there(path_of(shop, path)));
+}
+
+static bool swap_before(struct shop *shop, const struct operation *op, unsigned at)
+{
+    const struct ses_key key = key_of(1);
+    if (op->prepared)
+        assert_ok(create_for(shop->store, &key, &user, 0));
+    inject = (struct call_faults){ .on = true, .at = at, .before = swap_folder };
+    inject.arg = shop;
+    (void)op->run(shop->store, &key);
+    const bool reached = inject.calls >= at;
+    inject = (struct call_faults){ 0 };
+    assert_bait_untouched(shop, 1000000000);
+    swap_back(shop);
+    assert_ok(store_destroy(shop->store, &key, NOW_MS));
+    return reached;
+}
+
+/* Whenever that is: nothing is read or written behind it (T-27). */
+static void folder_swapped_for_a_link_between_any_two_calls_is_not_followed(void **state)
+{
+    struct shop *shop = *state;
+    const struct ses_key key = key_of(1);
+    char bait[512];
+    assert_ok(create(shop->store, &key, 77, 'z', 100));
+    assert_int_equal(mkdir(path_of(shop, "bait"), 0700), 0);
+    (void)snprintf(bait, sizeof bait, "%s/bait%s", shop->root,
+                   strrchr(record_path(shop, &key), '/'));
+    assert_int_equal(rename(record_path(shop, &key), bait), 0);
+    const struct timespec times[2] = { { .tv_sec = 1000000000 }, { .tv_sec = 1000000000 } };
+    assert_int_equal(utimensat(AT_FDCWD, bait, times, 0), 0);
+    for (size_t i = 0; i < sizeof operations / sizeof *operations; i++) {
+        unsigned at = 1;
+        while (swap_before(shop, &operations[i], at))
+            at++;
+        assert_true(at > 2 || operations[i].run == ask_it);
+    }
 }
 
 /* A session keeps its state, and still ends. */
@@ -302,6 +298,7 @@ int main(void)
         CASE_IN_A_SHOP(any_call_may_be_interrupted_and_is_made_again),
         CASE_IN_A_SHOP(any_call_of_a_synced_store_may_fail_once),
         CASE_IN_A_SHOP(older_kernel_follows_no_link_either),
+        CASE_IN_A_SHOP(folder_swapped_for_a_link_between_any_two_calls_is_not_followed),
         CASE_IN_A_SHOP(full_disk_takes_the_end_of_a_session),
     };
     return cmocka_run_group_tests_name("file_calls", tests, NULL, NULL);

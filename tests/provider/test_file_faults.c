@@ -4,6 +4,7 @@
 #include "core/store.h"
 
 #include <fcntl.h>
+#include <ftw.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -109,6 +110,87 @@ static void names_are_made_of_the_key_alone(void **state)
     assert_ok(create(shop->store, &key, 1, 'a', 100));
     assert_true(is_there(record_path(shop, &key)));
     assert_non_null(strstr(record_path(shop, &key), "/sessions/2e/2e2e2f2e2e2f"));
+}
+
+static unsigned names_seen;
+
+/* Below sessions/ and users/. */
+static int check_name(const char *path, const struct stat *stat, int type, struct FTW *where)
+{
+    (void)stat;
+    const char *name = path + where->base;
+    const size_t len = strlen(name);
+    if (where->level == 0)
+        return 0;
+    names_seen += type == FTW_F;
+    return strspn(name, "0123456789abcdef") == len && (len == 2 || len == 64) ? 0 : 1;
+}
+
+static unsigned count_names(const char *folder)
+{
+    names_seen = 0;
+    assert_int_equal(nftw(folder, check_name, 16, FTW_PHYS), 0);
+    return names_seen;
+}
+
+/* Of whatever bytes a key is: two keys never have one name (T-26). */
+static void every_name_of_a_session_or_user_is_hexadecimal_and_of_its_own(void **state)
+{
+    enum { KEYS = 256 };
+    struct shop *shop = *state;
+    for (unsigned i = 0; i < KEYS; i++) {
+        struct ses_key key, user;
+        memset(key.bytes, (int)i, sizeof key.bytes);
+        user = key;
+        key.bytes[SES_KEY_BYTES - 1] = (unsigned char)(i * 7);
+        assert_ok(create_for(shop->store, &key, &user, 0));
+        assert_ok(save(shop->store, &key, 1, 2, 'b', 5000));
+        key.bytes[0] ^= 0x20; /* the case of a letter */
+        assert_ok(create_for(shop->store, &key, &user, 0));
+    }
+    assert_int_equal(count_names(path_of(shop, "sessions")), 2 * KEYS);
+    assert_int_equal(count_names(path_of(shop, "users")), 2 * KEYS);
+}
+
+static int refuse_it(void *arg, const struct ses_key *key, const struct ses_record *record)
+{
+    (void)arg, (void)key, (void)record;
+    return 1;
+}
+
+/* Neither counted nor shown nor removed; where the name is one of ours, it is not served (T-26). */
+static void what_an_application_puts_into_the_folder_is_never_a_session(void **state)
+{
+    static const char *const names[] = { "config", "a", "id.json", "sess_1", "..new", "x.new" };
+    struct shop *shop = *state;
+    const struct ses_key key = key_of(1);
+    struct ses_gc_step step = { .more = true };
+    uint64_t count = 0, version;
+    char other[2][512];
+    assert_ok(create(shop->store, &key, 1, 'a', 100)); /* so that its folder is there */
+    (void)snprintf(other[0], sizeof other[0], "%s0", record_path(shop, &key));
+    (void)snprintf(other[1], sizeof other[1], "%s", record_path(shop, &key));
+    strrchr(other[1], '/')[5] = 'A'; /* instead of a */
+    write_file(record_path(shop, &key), "{\"user\": \"admin\"}");
+    write_file(other[0], "x");
+    write_file(other[1], "x");
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char rest[64];
+        (void)snprintf(rest, sizeof rest, "sessions/01/%s", names[i]);
+        write_file(path_of(shop, rest), "x");
+    }
+    assert_code(load(shop->store, &key, &version), SES_ERR_CORRUPT);
+    assert_ok(store_count(shop->store, NOW_MS, &count));
+    assert_int_equal(count, 0);
+    assert_ok(store_iterate(shop->store, NOW_MS, refuse_it, NULL));
+    while (step.more)
+        assert_ok(store_gc(shop->store, NOW_MS, 100, &step));
+    assert_true(is_there(other[0]) && is_there(other[1]));
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char rest[64];
+        (void)snprintf(rest, sizeof rest, "sessions/01/%s", names[i]);
+        assert_true(is_there(path_of(shop, rest)));
+    }
 }
 
 /* ---- modes and owners ---- */
@@ -404,6 +486,8 @@ int main(void)
         CASE_IN_A_SHOP(file_of_another_owner_is_refused),
         CASE_IN_A_SHOP(folder_that_was_swapped_for_a_link_is_not_followed),
         CASE_IN_A_SHOP(names_are_made_of_the_key_alone),
+        CASE_IN_A_SHOP(every_name_of_a_session_or_user_is_hexadecimal_and_of_its_own),
+        CASE_IN_A_SHOP(what_an_application_puts_into_the_folder_is_never_a_session),
         CASE_IN_A_SHOP(modes_are_private_at_any_umask),
         CASE_IN_A_SHOP(root_that_others_may_change_is_refused),
         CASE_IN_A_SHOP(another_layout_is_told_in_one_line),
