@@ -194,7 +194,7 @@ static void answers_that_are_cut_after_any_byte_are_never_served(void **state)
     (void)put(&direct->f, &key, "even");
     for (unsigned n = 0; n < 130; n++) {
         proxy_set(&proxy, PROXY_NONE, 0);
-        struct redis_shop *shop = open_by_proxy("?budgetMs=400");
+        struct redis_shop *shop = open_by_proxy("?budgetMs=1000");
         proxy_set(&proxy, PROXY_CUT, n);
         const struct cycle cycle = run_cycle(shop, &key);
         assert_false(cycle.mixed_up);
@@ -219,7 +219,7 @@ static void bytes_that_were_changed_on_the_way_are_refused(void **state)
     unsigned refused = 0;
     for (unsigned n = 2; n < 100; n++) {
         proxy_set(&proxy, PROXY_NONE, 0);
-        struct redis_shop *shop = open_by_proxy("?budgetMs=100");
+        struct redis_shop *shop = open_by_proxy("?budgetMs=1000");
         proxy_set(&proxy, PROXY_CORRUPT, n);
         struct ses_record record = { 0 };
         const int r = store_load(shop->f.store, &key, shop->f.now, &record);
@@ -251,7 +251,7 @@ static void answer_that_comes_in_drops_ends_with_the_budget(void **state)
 static void connection_of_half_an_answer_is_never_used_again(void **state)
 {
     (void)state;
-    struct redis_shop *shop = open_by_proxy("?budgetMs=200");
+    struct redis_shop *shop = open_by_proxy("?budgetMs=600");
     const struct ses_key first = new_key(), second = new_key();
     (void)put(&shop->f, &first, "even");
     (void)put(&shop->f, &second, "odds");
