@@ -332,8 +332,7 @@ static const char *read_any(struct redis_config *config)
         return "the URL is none of redis://, rediss://, unix://, sentinel://, cluster://";
     if (config->text[0] == '{')
         return read_json(config);
-    return config->text[0] ? read_list(config, config->text)
-                           : "\"providerConfig\" is missing: write redis://127.0.0.1:6379";
+    return read_list(config, config->text);
 }
 
 static bool prefix_is_valid(const char *prefix)
@@ -344,7 +343,7 @@ static bool prefix_is_valid(const char *prefix)
 
 const char *redis_config_read(struct redis_config *config, const char *text)
 {
-    config->text = strdup(text);
+    config->text = strdup(text[0] ? text : "127.0.0.1");
     if (!config->text)
         return "out of memory";
     const char *problem = read_any(config);

@@ -14,6 +14,7 @@
  *     unix://[[user]:password@]/path[?name=value&...]
  *     sentinel://[[user]:password@]host[:port],.../master[/database][?...]
  *     cluster://[[user]:password@]host[:port],...[?...]      clusters:// with TLS
+ *     (nothing)                      127.0.0.1:6379, as all clients of Redis have it
  *     host:port,pool,password,database,idle seconds,idle check,retries[,master]   beego's
  *     {"save_path": "host:port", "poolsize": 100, ...}                            beego's
  */

@@ -55,6 +55,9 @@ static void url_may_leave_out_what_has_a_default(void **state)
     assert_string_equal(config.password, "secret");
     assert_int_equal(config.pool_size, 16);
     redis_config_free(&config);
+    config = read_well("");
+    assert_string_equal(config.addresses[0].host, "127.0.0.1");
+    redis_config_free(&config);
 }
 
 static void parameters_of_a_url_win_over_the_settings(void **state)
@@ -150,7 +153,6 @@ static void json_of_the_ancestor_is_read_too(void **state)
 static void mistakes_are_named_with_what_would_be_right(void **state)
 {
     (void)state;
-    assert_refused("", "redis://127.0.0.1:6379");
     assert_refused("http://localhost", "none of redis://");
     assert_refused("redis://", "has no host");
     assert_refused("redis://h:0", "1 to 65535");

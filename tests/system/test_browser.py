@@ -20,6 +20,7 @@ except ImportError:
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 from demo_server import PATIENCE_S, DemoServer
+from redis_server import RedisServer
 
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 SWITCHES = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
@@ -288,6 +289,28 @@ class TwoBrowsers(Site):
         with self.at_the_other():
             self.visit()
             self.assertEqual(self.texts("h1"), ["Open sesame"])
+
+
+class Fleet(Site):
+    """Two servers on one Redis: a browser that goes from the one to the other."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        redis = cls.enterClassContext(RedisServer())
+        cls.server, cls.second = (
+            cls.enterClassContext(DemoServer("--provider", "redis", "--config", redis.config()))
+            for _ in range(2))
+
+    def test_who_logs_in_at_one_server_is_logged_in_and_out_at_both(self):
+        self.log_in("fleet")
+        self.add_note("written at the first")
+        self.browser.get(self.second.origin)
+        self.assertEqual(self.find("#user").text, "fleet")
+        self.assertIn("written at the first", self.find("body").text)
+        self.press("Log out")
+        self.visit()
+        self.assertEqual(self.texts("h1"), ["Open sesame"])
 
 
 class Remembered(Site):
