@@ -212,11 +212,12 @@ static int ask_any(struct redis *redis, struct ses_slice key, const struct batch
 static int take_answer(const struct redis *redis, const struct node *node, redisReply *reply,
                        redisReply **ret_reply)
 {
-    if (reply->type != REDIS_REPLY_ERROR) {
+    if (reply && reply->type != REDIS_REPLY_ERROR) {
         *ret_reply = reply;
         return SES_OK;
     }
-    const int code = judge(redis, node, reply);
+    const int code =
+        reply ? judge(redis, node, reply) : redis_fail(redis, node, "there is no answer");
     reply_free(reply);
     return code;
 }
@@ -225,7 +226,7 @@ int redis_ask(struct redis *redis, struct ses_slice key, const struct batch *bat
               struct deadline deadline, redisReply **ret_reply)
 {
     struct node *node;
-    redisReply *replies[ASKED_MOST];
+    redisReply *replies[ASKED_MOST] = { 0 };
     if (batch->failed)
         return SES_ERR_NO_MEMORY;
     const int r = ask_any(redis, key, batch, deadline, replies, &node);
@@ -250,19 +251,20 @@ static int judge_wait(const struct redis *redis, const struct node *node, redisR
     return enough ? SES_OK : redis_fail(redis, node, "not enough replicas have it in time");
 }
 
-int redis_run(struct redis *redis, enum script_name script, struct ses_slice key, int count,
-              const struct ses_slice *args, struct deadline deadline, redisReply **ret_reply)
+int redis_run(struct redis *redis, const struct script_call *call, struct deadline deadline,
+              redisReply **ret_reply)
 {
+    const struct script *script = &redis->scripts[call->script];
     struct node *node = NULL;
     redisReply *replies[ASKED_MOST] = { 0 };
     int r = SES_OK;
     for (int whole = 0; whole < 2; whole++) {
         struct batch batch = { 0 };
-        script_add(&batch, &redis->scripts[script], whole, key, count, args);
+        script_add(&batch, script, whole, call->key, call->count, call->args);
         if (redis->config.wait_replicas > 0)
             add_wait(&batch, redis, deadline);
         r = batch.failed ? SES_ERR_NO_MEMORY
-                         : ask_any(redis, key, &batch, deadline, replies, &node);
+                         : ask_any(redis, call->key, &batch, deadline, replies, &node);
         batch_free(&batch);
         if (r < 0)
             return r;
@@ -306,7 +308,7 @@ static void look_together(struct redis *redis, const struct ses_key *keys, size_
     struct batch batch = { 0 };
     struct hop hop = { 0 };
     redisReply *got[LOOK_MOST] = { 0 };
-    size_t which[LOOK_MOST];
+    size_t which[LOOK_MOST] = { 0 };
     for (size_t i = 0; i < count && batch.commands < LOOK_MOST; i++) {
         struct name name;
         name_of(redis, NAME_SESSION, &keys[i], &name);

@@ -31,13 +31,24 @@ bool name_read(const struct redis *redis, const char *text, size_t len, struct s
 int redis_ask(struct redis *redis, struct ses_slice key, const struct batch *batch,
               struct deadline deadline, redisReply **ret_reply);
 
-int redis_run(struct redis *redis, enum script_name script, struct ses_slice key, int count,
-              const struct ses_slice *args, struct deadline deadline, redisReply **ret_reply);
+/* A script with its key and its arguments; the same holds for it. */
+struct script_call {
+    enum script_name script;
+    struct ses_slice key;
+    int count;
+    const struct ses_slice *args;
+};
+int redis_run(struct redis *redis, const struct script_call *call, struct deadline deadline,
+              redisReply **ret_reply);
 
-#define REDIS_RUN(redis, script, key, deadline, ret_reply, ...)                                    \
- redis_run(redis, script, key,                                                                     \
-           (int)(sizeof((struct ses_slice[]){ __VA_ARGS__ }) / sizeof(struct ses_slice)),          \
-           (struct ses_slice[]){ __VA_ARGS__ }, deadline, ret_reply)
+#define REDIS_RUN(redis, name, on, deadline, ret_reply, ...)                                       \
+ redis_run(redis,                                                                                  \
+           &(struct script_call){ .script = (name),                                                \
+                                  .key = (on),                                                     \
+                                  .count = (int)(sizeof((struct ses_slice[]){ __VA_ARGS__ }) /     \
+                                                 sizeof(struct ses_slice)),                        \
+                                  .args = (struct ses_slice[]){ __VA_ARGS__ } },                   \
+           deadline, ret_reply)
 
 /*
  * GETRANGE 0 to @p last of many sessions, in as few trips as their servers are many; the replies

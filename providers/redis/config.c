@@ -248,9 +248,9 @@ static const char *read_list(struct redis_config *config, char *text)
     int64_t ignored;
     char *fields[8] = { 0 };
     size_t count = 0;
-    for (char *at = text; at && count < 8; count++) {
+    for (char *at = text, *next; at && count < 8; count++, at = next) {
+        next = cut_at(at, ',');
         fields[count] = at;
-        at = cut_at(at, ',');
     }
     if (fields[1] && *fields[1] && !number(fields[1], 1, 10000, &config->pool_size))
         return "the second field is the size of the pool, 1 to 10000: "

@@ -46,7 +46,7 @@ int entries_read(struct entries *entries, const redisReply *reply, size_t first)
 
 void entries_free(struct entries *entries)
 {
-    for (size_t i = 0; i < entries->count; i++)
+    for (size_t i = 0; entries->replies && i < entries->count; i++)
         reply_free(entries->replies[i]);
     free(entries->list);
     free(entries->keys);
@@ -66,64 +66,60 @@ static bool read_value(const struct redis *redis, const struct ses_key *key,
                  : envelope_read_head(&redis->crc, key, value, ret);
 }
 
-static void classify(struct entry *entry, const struct ses_key *user, bool found, int64_t now_ms,
-                     int64_t server_now_ms)
+static void classify(struct entry *entry, const struct looking *looking, bool found)
 {
     const struct envelope *envelope = &entry->envelope;
     const bool its_own = found && envelope->owned && envelope->birth == entry->birth &&
-                         ses_key_equal(&envelope->user, user);
+                         ses_key_equal(&envelope->user, looking->user);
+    const bool young = looking->server_now_ms - entry->looked_at_ms < GRACE_MS;
     if (its_own)
-        entry->state = envelope->expires_ms > now_ms ? ENTRY_ALIVE : ENTRY_ENDED;
+        entry->state = envelope->expires_ms > looking->now_ms ? ENTRY_ALIVE : ENTRY_ENDED;
     else
-        entry->state =
-            server_now_ms - entry->looked_at_ms < GRACE_MS ? ENTRY_EXPECTED : ENTRY_ENDED;
+        entry->state = young ? ENTRY_EXPECTED : ENTRY_ENDED;
 }
 
-int entries_look(struct entries *entries, struct redis *redis, const struct ses_key *user,
-                 bool whole, int64_t now_ms, int64_t server_now_ms, struct deadline deadline)
+int entries_look(struct entries *entries, const struct looking *looking, bool whole)
 {
-    const int r = redis_look(redis, entries->keys, entries->count, whole ? -1 : ENVELOPE_HEAD - 1,
-                             deadline, entries->replies);
+    const int r = redis_look(looking->redis, entries->keys, entries->count,
+                             whole ? -1 : ENVELOPE_HEAD - 1, looking->deadline, entries->replies);
     for (size_t i = 0; r == SES_OK && i < entries->count; i++) {
         struct entry *entry = &entries->list[i];
         const bool found =
-            read_value(redis, &entry->key, entries->replies[i], whole, &entry->envelope);
-        classify(entry, user, found, now_ms, server_now_ms);
+            read_value(looking->redis, &entry->key, entries->replies[i], whole, &entry->envelope);
+        classify(entry, looking, found);
     }
     return r;
 }
 
 /* ---- what is done about it ---- */
 
-static int tell(struct redis *redis, struct ses_slice index, const char *verb,
-                const struct entry *entry, int64_t score, struct deadline deadline)
+static int tell(const struct looking *looking, const struct entry *entry)
 {
+    const struct ses_slice index = name_slice(&looking->index);
     struct batch batch = { .repeats = true };
     struct digits digits;
     redisReply *reply = NULL;
     unsigned char bytes[ENTRY_LEN];
     entry_write(&entry->key, entry->birth, bytes);
     const struct ses_slice member = { bytes, sizeof bytes };
-    if (score != 0)
-        BATCH_ADD(&batch, word(verb), index, word("XX"), number_word(&digits, score), member);
+    if (entry->state == ENTRY_ENDED)
+        BATCH_ADD(&batch, word("ZREM"), index, member);
     else
-        BATCH_ADD(&batch, word(verb), index, member);
-    const int r = redis_ask(redis, index, &batch, deadline, &reply);
+        BATCH_ADD(&batch, word("ZADD"), index, word("XX"),
+                  number_word(&digits, looking->server_now_ms), member);
+    const int r = redis_ask(looking->redis, index, &batch, looking->deadline, &reply);
     batch_free(&batch);
     reply_free(reply);
     return r;
 }
 
-int entries_tidy(const struct entries *entries, struct redis *redis, struct ses_slice index,
-                 bool refresh, int64_t server_now_ms, struct deadline deadline)
+int entries_tidy(const struct entries *entries, const struct looking *looking, bool refresh)
 {
     int r = SES_OK;
     for (size_t i = 0; r == SES_OK && i < entries->count; i++) {
         const struct entry *entry = &entries->list[i];
-        if (entry->state == ENTRY_ENDED)
-            r = tell(redis, index, "ZREM", entry, 0, deadline);
-        else if (refresh && entry->state == ENTRY_ALIVE)
-            r = tell(redis, index, "ZADD", entry, server_now_ms, deadline);
+        if (entry->state == ENTRY_ENDED || (refresh && entry->state == ENTRY_ALIVE))
+            r = tell(looking, entry);
     }
     return r;
 }

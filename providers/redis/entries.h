@@ -36,12 +36,20 @@ void entry_write(const struct ses_key *key, uint64_t birth, unsigned char bytes[
 int entries_read(struct entries *entries, const redisReply *reply, size_t first);
 void entries_free(struct entries *entries);
 
+/* On whose behalf they are looked at, and when. */
+struct looking {
+    struct redis *redis;
+    const struct ses_key *user;
+    struct name index; /* the user's */
+    int64_t now_ms;
+    int64_t server_now_ms; /* 0: its clock was not asked; entries of nothing are expected then */
+    struct deadline deadline;
+};
+
 /* Looks at each one's session, whole or just its head. */
-int entries_look(struct entries *entries, struct redis *redis, const struct ses_key *user,
-                 bool whole, int64_t now_ms, int64_t server_now_ms, struct deadline deadline);
+int entries_look(struct entries *entries, const struct looking *looking, bool whole);
 
 /* Takes out the entries that have ended and, @p refresh, notes when the others were looked at. */
-int entries_tidy(const struct entries *entries, struct redis *redis, struct ses_slice index,
-                 bool refresh, int64_t server_now_ms, struct deadline deadline);
+int entries_tidy(const struct entries *entries, const struct looking *looking, bool refresh);
 
 #endif

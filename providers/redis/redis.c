@@ -299,7 +299,8 @@ static int redis_destroy(void *self, const struct ses_key *key, int64_t now_ms)
     redisReply *reply = NULL;
     (void)now_ms; /* what has expired may go as well */
     name_of(redis, NAME_SESSION, key, &name);
-    const int r = redis_run(redis, SCRIPT_DESTROY, name_slice(&name), 0, NULL, deadline, &reply);
+    const struct script_call call = { .script = SCRIPT_DESTROY, .key = name_slice(&name) };
+    const int r = redis_run(redis, &call, deadline, &reply);
     if (r == SES_OK && reply_member(reply, 1, &owner))
         users_leave_owner(redis, key, owner, deadline);
     reply_free(reply);

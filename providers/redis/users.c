@@ -17,72 +17,79 @@ static int64_t index_life_ms(int64_t now_ms, int64_t expires_ms)
     return life < most ? life : most;
 }
 
+static struct looking look_for(struct redis *redis, const struct ses_key *user, int64_t now_ms,
+                               struct deadline deadline)
+{
+    struct looking looking = {
+        .redis = redis, .user = user, .now_ms = now_ms, .deadline = deadline
+    };
+    name_of(redis, NAME_USER, user, &looking.index);
+    return looking;
+}
+
 /* ---- entering ---- */
 
-static int enter(struct redis *redis, const struct name *index, const struct ses_slice entry,
-                 uint32_t limit, int64_t life_ms, struct deadline deadline, redisReply **ret_reply)
+static int enter(const struct looking *looking, struct ses_slice entry, uint32_t limit,
+                 int64_t life_ms, redisReply **ret_reply)
 {
     struct digits most, life, age, count;
-    return REDIS_RUN(redis, SCRIPT_ENTER, name_slice(index), deadline, ret_reply, entry,
-                     number_word(&most, limit), number_word(&life, life_ms),
+    return REDIS_RUN(looking->redis, SCRIPT_ENTER, name_slice(&looking->index), looking->deadline,
+                     ret_reply, entry, number_word(&most, limit), number_word(&life, life_ms),
                      number_word(&age, REVIEW_AGE_MS), number_word(&count, REVIEW_MOST));
 }
 
 /* Looks at what the script named. *ret_counting: how many of those count for the limit. */
-static int review(struct redis *redis, const struct ses_key *user, const struct name *index,
-                  const redisReply *reply, bool refresh, int64_t now_ms, struct deadline deadline,
+static int review(struct looking *looking, const redisReply *reply, bool refresh,
                   uint32_t *ret_counting)
 {
     struct entries entries;
-    int64_t server_now_ms = 0;
-    (void)reply_number(reply, 1, &server_now_ms);
+    (void)reply_number(reply, 1, &looking->server_now_ms);
     int r = entries_read(&entries, reply, 2);
     if (r < 0)
         return r;
-    r = entries_look(&entries, redis, user, false, now_ms, server_now_ms, deadline);
+    r = entries_look(&entries, looking, false);
     *ret_counting = 0;
     for (size_t i = 0; r == SES_OK && i < entries.count; i++)
         *ret_counting += entries.list[i].state != ENTRY_ENDED;
     if (r == SES_OK)
-        r = entries_tidy(&entries, redis, name_slice(index), refresh, server_now_ms, deadline);
+        r = entries_tidy(&entries, looking, refresh);
     entries_free(&entries);
     return r;
 }
 
 /* Once: SES_ERR_CONFLICT when there was no room, but might be now. */
-static int try_to_enter(struct redis *redis, const struct ses_owner *owner,
-                        const struct name *index, struct ses_slice entry, int64_t life_ms,
-                        int64_t now_ms, struct deadline deadline)
+static int try_to_enter(struct looking *looking, struct ses_slice entry, uint32_t limit,
+                        int64_t life_ms)
 {
     redisReply *reply = NULL;
     int64_t added = 0;
     uint32_t counting = 0;
-    int r = enter(redis, index, entry, owner->limit, life_ms, deadline, &reply);
+    int r = enter(looking, entry, limit, life_ms, &reply);
     if (r < 0)
         return r;
     (void)reply_number(reply, 0, &added);
     const bool any = reply->type == REDIS_REPLY_ARRAY && reply->elements > 2;
     if (added && any) /* if it fails, another log-in does it */
-        (void)review(redis, &owner->user, index, reply, true, now_ms, deadline, &counting);
+        (void)review(looking, reply, true, &counting);
     else if (!added)
-        r = review(redis, &owner->user, index, reply, false, now_ms, deadline, &counting);
+        r = review(looking, reply, false, &counting);
     reply_free(reply);
     if (added || r < 0)
         return r;
-    return counting < owner->limit ? SES_ERR_CONFLICT : SES_ERR_DENIED;
+    return counting < limit ? SES_ERR_CONFLICT : SES_ERR_DENIED;
 }
 
 int users_enter(struct redis *redis, const struct ses_owner *owner, const struct ses_key *key,
                 const struct envelope *envelope, int64_t now_ms, struct deadline deadline)
 {
+    struct looking looking = look_for(redis, &owner->user, now_ms, deadline);
+    const int64_t life_ms = index_life_ms(now_ms, envelope->expires_ms);
     unsigned char entry[ENTRY_LEN];
-    struct name index;
-    name_of(redis, NAME_USER, &owner->user, &index);
     entry_write(key, envelope->birth, entry);
     int r = SES_ERR_CONFLICT;
     for (int tries = 0; tries < ENTER_TRIES && r == SES_ERR_CONFLICT; tries++)
-        r = try_to_enter(redis, owner, &index, (struct ses_slice){ entry, sizeof entry },
-                         index_life_ms(now_ms, envelope->expires_ms), now_ms, deadline);
+        r = try_to_enter(&looking, (struct ses_slice){ entry, sizeof entry }, owner->limit,
+                         life_ms);
     return r == SES_ERR_CONFLICT ? SES_ERR_DENIED : r;
 }
 
@@ -143,13 +150,13 @@ int users_extend(struct redis *redis, const struct ses_key *key, struct ses_slic
 
 /* ---- list ---- */
 
-static int read_index(struct redis *redis, const struct name *index, struct deadline deadline,
-                      struct entries *ret_entries)
+static int read_index(const struct looking *looking, struct entries *ret_entries)
 {
+    const struct ses_slice index = name_slice(&looking->index);
     struct batch batch = { .repeats = true };
     redisReply *reply = NULL;
-    BATCH_ADD(&batch, word("ZRANGE"), name_slice(index), word("0"), word("-1"), word("WITHSCORES"));
-    int r = redis_ask(redis, name_slice(index), &batch, deadline, &reply);
+    BATCH_ADD(&batch, word("ZRANGE"), index, word("0"), word("-1"), word("WITHSCORES"));
+    int r = redis_ask(looking->redis, index, &batch, looking->deadline, &reply);
     batch_free(&batch);
     if (r == SES_OK)
         r = entries_read(ret_entries, reply, 0);
@@ -157,16 +164,11 @@ static int read_index(struct redis *redis, const struct name *index, struct dead
     return r;
 }
 
-/* One look at all. The server's clock was not asked: whatever is not there is left to others. */
-static int look_once(struct redis *redis, const struct ses_key *user, int64_t now_ms,
-                     struct deadline deadline, struct entries *ret_entries)
+/* One look at all. What is not there is left to others. */
+static int look_once(const struct looking *looking, struct entries *ret_entries)
 {
-    struct name index;
-    name_of(redis, NAME_USER, user, &index);
-    int r = read_index(redis, &index, deadline, ret_entries);
-    if (r == SES_OK)
-        r = entries_look(ret_entries, redis, user, true, now_ms, 0, deadline);
-    return r;
+    const int r = read_index(looking, ret_entries);
+    return r == SES_OK ? entries_look(ret_entries, looking, true) : r;
 }
 
 static bool shows_the_same(const struct entries *a, const struct entries *b)
@@ -190,14 +192,13 @@ static bool shows_the_same(const struct entries *a, const struct entries *b)
  * are asked one after the other, so a look may come too early to the one and too late to the other:
  * two looks that show the same have missed nothing.
  */
-static int look_until_calm(struct redis *redis, const struct ses_key *user, int64_t now_ms,
-                           struct deadline deadline, struct entries *ret_entries)
+static int look_until_calm(const struct looking *looking, struct entries *ret_entries)
 {
     struct entries before = { 0 };
-    int r = look_once(redis, user, now_ms, deadline, &before);
+    int r = look_once(looking, &before);
     for (int tries = 0; r == SES_OK && tries < LIST_TRIES; tries++) {
         struct entries now = { 0 };
-        r = look_once(redis, user, now_ms, deadline, &now);
+        r = look_once(looking, &now);
         const bool calm = r == SES_OK && shows_the_same(&before, &now);
         entries_free(&before);
         before = now;
@@ -232,7 +233,8 @@ int redis_list(void *self, const struct ses_key *user, int64_t now_ms, ses_recor
 {
     struct redis *redis = self;
     struct entries entries = { 0 };
-    int r = look_until_calm(redis, user, now_ms, redis_deadline(redis), &entries);
+    const struct looking looking = look_for(redis, user, now_ms, redis_deadline(redis));
+    int r = look_until_calm(&looking, &entries);
     if (r == SES_OK)
         r = show(&entries, fn, arg);
     entries_free(&entries);

@@ -3,14 +3,8 @@
 
 #include "shared/bytes.h"
 
-enum {
-    FORMAT = 1,
-    LENGTH_AT = 16,
-    FRAME_CRC_AT = 20,
-    EXPIRY_CRC_AT = 32,
-    BIRTH_AT = 68,
-    OWNER_CRC_AT = 76
-};
+enum { FORMAT = 1, LENGTH_AT = 16, FRAME_CRC_AT = 20, EXPIRY_CRC_AT = 32 };
+enum { BIRTH_AT = 32, OWNER_CRC_AT = 40 }; /* in the third part */
 
 enum { MAGIC = 'S' | 'E' << 8 | 'S' << 16 | 'V' << 24 };
 
@@ -52,22 +46,21 @@ void envelope_write_head(const struct crc *crc, const struct ses_key *key,
     put32(head + LENGTH_AT, (uint32_t)envelope->data.len);
     put32(head + FRAME_CRC_AT, frame_sum(crc, key, head, envelope->data));
     envelope_write_expiry(crc, key, envelope->expires_ms, head + ENVELOPE_EXPIRY);
+    unsigned char *owner = head + ENVELOPE_OWNER;
     if (envelope->owned) {
-        memcpy(head + ENVELOPE_OWNER, envelope->user.bytes, sizeof envelope->user.bytes);
-        put64(head + BIRTH_AT, envelope->birth);
+        memcpy(owner, envelope->user.bytes, sizeof envelope->user.bytes);
+        put64(owner + BIRTH_AT, envelope->birth);
     }
-    put32(head + OWNER_CRC_AT,
-          part_sum(crc, key, head + ENVELOPE_OWNER, OWNER_CRC_AT - ENVELOPE_OWNER));
+    put32(owner + OWNER_CRC_AT, part_sum(crc, key, owner, OWNER_CRC_AT));
 }
 
 int envelope_read_owner(const struct crc *crc, const struct ses_key *key,
                         const unsigned char part[ENVELOPE_OWNER_LEN], struct ses_key *ret_user,
                         uint64_t *ret_birth)
 {
-    if (get32(part + OWNER_CRC_AT - ENVELOPE_OWNER) !=
-        part_sum(crc, key, part, OWNER_CRC_AT - ENVELOPE_OWNER))
+    if (get32(part + OWNER_CRC_AT) != part_sum(crc, key, part, OWNER_CRC_AT))
         return SES_ERR_CORRUPT;
-    const uint64_t birth = get64(part + BIRTH_AT - ENVELOPE_OWNER);
+    const uint64_t birth = get64(part + BIRTH_AT);
     if (birth == 0)
         return SES_ERR_NOT_FOUND;
     memcpy(ret_user->bytes, part, sizeof ret_user->bytes);

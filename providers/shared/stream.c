@@ -42,7 +42,7 @@ static bool finish_connect(int fd, struct deadline deadline)
  * soon, as nearly all do, costs no call of poll(). */
 static bool make_patient(int fd, int patience_ms)
 {
-    const struct timeval patience = { patience_ms / 1000, patience_ms % 1000 * 1000 };
+    const struct timeval patience = { patience_ms / 1000, patience_ms % 1000 * 1000L };
     const int flags = fcntl(fd, F_GETFL);
     return flags >= 0 && fcntl(fd, F_SETFL, flags & ~O_NONBLOCK) == 0 &&
            setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience) == 0 &&
