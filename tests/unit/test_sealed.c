@@ -157,6 +157,21 @@ static void keys_are_exchanged_without_logging_anyone_out(void **state)
     jar_free(&jar);
 }
 
+/* The key was made elsewhere: Python's hashlib.scrypt(), n = 32768, r = 8, p = 1, and the salt
+ * "sesame sealing key" (S-43, ASVS 5.0 11.4.4). */
+static void a_passphrase_is_a_key_by_scrypt(void **state)
+{
+    struct scene *scene =
+        sealed_scene(state, "cookie", "{\"sealPassphrase\":\"correct horse battery staple\"}");
+    struct scene *keyed =
+        scene_new("cookie", "{\"sealKeys\":\"MSI3Akh5gBlrQnQI+Yjhh30/9bjIuE5MBC2a7n7LZ8c=\"}");
+    struct jar jar = { 0 };
+    jar_begin(scene->manager, &jar, NULL);
+    assert_int_equal(jar_int(keyed->manager, &jar, "n"), 1);
+    scene_free(keyed);
+    jar_free(&jar);
+}
+
 static void assert_refused(const char *provider, const char *json, const char *part)
 {
     struct ses_error error = { 0 };
@@ -419,6 +434,7 @@ int main(void)
         CASE(a_token_of_another_name_or_realm_is_refused),
         CASE(what_is_not_sealed_is_never_read),
         CASE(keys_are_exchanged_without_logging_anyone_out),
+        CASE(a_passphrase_is_a_key_by_scrypt),
         CASE(keys_that_are_none_are_refused_at_start),
         CASE(the_ancestors_string_works),
         CASE(a_big_session_goes_in_parts),

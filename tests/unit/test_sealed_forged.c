@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/base64url.h"
+#include "core/manager.h"
+#include "core/seal.h"
 
 #include "support/jar.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Pieces of genuine sealed cookies, put together anew (T-15, T-16): none opens, and each is refused
- * in the one way, as malformed. */
+/* Pieces of genuine sealed cookies, put together anew (T-15, T-16), and their contents without a
+ * seal (T-17): none opens, and each is refused in the one way, as malformed. */
 
 #define KEY_1 "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
 #define KEY_2 "AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyA="
@@ -152,6 +154,67 @@ static void two_texts_spliced_at_any_character_are_refused(void **state)
     jar_free(&two);
 }
 
+/* ---- without a seal ---- */
+
+/* What is inside a token, which nobody without the key can know; @p arena has it. */
+static struct ses_slice content_of(struct scene *scene, const struct token *token,
+                                   struct arena *arena)
+{
+    char text[BASE64URL_LEN(TOKEN_BYTES_MAX) + 1];
+    struct ses_slice content;
+    bool old;
+    base64url_encode(token->bytes, token->len, text);
+    const struct ses_slice slice = { text, BASE64URL_LEN(token->len) };
+    assert_ok(unseal(scene->manager->sealer, slice, arena, &content, &old));
+    return content;
+}
+
+static struct token plain_token(const struct token *genuine, size_t head, struct ses_slice content,
+                                size_t zeros)
+{
+    struct token plain = { .len = head + content.len + zeros };
+    memcpy(plain.bytes, genuine->bytes, head);
+    memcpy(plain.bytes + head, content.data, content.len);
+    return plain;
+}
+
+/* As it is, behind any version, behind the name of a key, and as a cipher that does nothing would
+ * leave it: nonce, content, no tag or one of zeros (S-17, S-42). */
+static void a_genuine_content_that_is_not_encrypted_is_refused(void **state)
+{
+    struct scene *scene = scene_of(state, "{\"sealKeys\":\"" KEY_1 "\"}");
+    const struct token genuine = token_with(scene->manager, "one");
+    struct arena arena;
+    size_t tries = 0;
+    arena_init(&arena, NULL, 0);
+    const struct ses_slice content = content_of(scene, &genuine, &arena);
+    scene_forget(scene);
+    static const size_t heads[] = { 0, 1, NONCE_AT, TEXT_AT };
+    for (size_t i = 0; i < 2 * sizeof heads / sizeof heads[0]; i++) {
+        struct token plain =
+            plain_token(&genuine, heads[i / 2], content, i % 2 == 0 ? 0 : TAG_BYTES);
+        for (unsigned version = 0; version < 256; version++, tries++) {
+            plain.bytes[0] = (unsigned char)version;
+            assert_false(opens(scene, &plain));
+        }
+    }
+    assert_one_way(scene, tries);
+    arena_free(&arena);
+}
+
+static void a_genuine_token_of_any_other_version_is_refused(void **state)
+{
+    struct scene *scene = scene_of(state, "{\"sealKeys\":\"" KEY_1 "\"}");
+    struct token token = token_with(scene->manager, "one");
+    const unsigned char version = token.bytes[0];
+    scene_forget(scene);
+    for (unsigned other = 0; other < 256; other++) {
+        token.bytes[0] = (unsigned char)other;
+        assert_true(opens(scene, &token) == (other == version));
+    }
+    assert_one_way(scene, 255);
+}
+
 /* ---- fields ---- */
 
 /* Field 0 is the name of the key, then nonce, ciphertext, tag. */
@@ -257,9 +320,11 @@ int main(void)
         CASE(two_tokens_spliced_at_any_point_are_refused),
         CASE(any_start_with_any_end_of_another_is_refused),
         CASE(two_texts_spliced_at_any_character_are_refused),
+        CASE(a_genuine_content_that_is_not_encrypted_is_refused),
+        CASE(a_genuine_token_of_any_other_version_is_refused),
         CASE(key_nonce_ciphertext_and_tag_of_two_tokens_do_not_mix),
         CASE(parts_of_two_sessions_do_not_mix),
         CASE(parts_in_another_order_or_number_are_refused),
     };
-    return cmocka_run_group_tests_name("sealed_splices", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("sealed_forged", tests, NULL, NULL);
 }
