@@ -72,12 +72,13 @@ static bool known(const char *name)
     return false;
 }
 
-static void refuse(const char *name)
+static _Noreturn void refuse(const char *name)
 {
     (void)fprintf(stderr, "unknown target \"%s\"; known are:", name);
     for (size_t i = 0; i < TARGETS; i++)
         (void)fprintf(stderr, "%s %s", i > 0 ? "," : "", targets[i].name);
-    errx(2, ".");
+    (void)fprintf(stderr, ".\n");
+    exit(2);
 }
 
 /* What -d says; 1 without it. */
