@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "torture.h"
+#include "torture/torture.h"
 
 #include <stdlib.h>
 

@@ -73,4 +73,9 @@ uint64_t regenerate(uint64_t rounds);
 uint64_t increments(uint64_t rounds);
 uint64_t end(uint64_t rounds);
 
+uint64_t time_sealed(uint64_t samples);
+uint64_t time_ids(uint64_t samples);
+uint64_t time_checks(uint64_t samples);
+uint64_t time_csrf(uint64_t samples);
+
 #endif

@@ -2,7 +2,7 @@
 #include "base/base64url.h"
 #include "core/manager.h"
 
-#include "support/session_fixture.h"
+#include "support/jar.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,118 +13,6 @@
 #define KEY_2 "AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyA="
 
 static const char plain[] = "{\"sealKeys\":[\"" KEY_1 "\"]}";
-
-/* ---- a browser ---- */
-
-enum { JAR_MAX = 16 };
-
-struct jar {
-    size_t count;
-    char names[JAR_MAX][80];
-    char *values[JAR_MAX];
-};
-
-static void jar_free(struct jar *jar)
-{
-    for (size_t i = 0; i < jar->count; i++)
-        free(jar->values[i]);
-    jar->count = 0;
-}
-
-static size_t jar_find(const struct jar *jar, const char *name)
-{
-    size_t i = 0;
-    while (i < jar->count && strcmp(jar->names[i], name) != 0)
-        i++;
-    return i;
-}
-
-static void jar_keep(struct jar *jar, const struct ses_cookie *cookie)
-{
-    size_t i = jar_find(jar, cookie->name);
-    assert_true(strlen(cookie->name) + strlen(cookie->value) <= 4096);
-    if (i < jar->count)
-        free(jar->values[i]);
-    else if (cookie->max_age_s == 0)
-        return;
-    if (cookie->max_age_s == 0) {
-        jar->count--;
-        memmove(jar->names[i], jar->names[i + 1], (jar->count - i) * sizeof jar->names[0]);
-        memmove(&jar->values[i], &jar->values[i + 1], (jar->count - i) * sizeof jar->values[0]);
-        return;
-    }
-    assert_true(i < JAR_MAX);
-    (void)snprintf(jar->names[i], sizeof jar->names[i], "%s", cookie->name);
-    jar->values[i] = strdup(cookie->value);
-    jar->count += i == jar->count;
-}
-
-static struct jar jar_copy(const struct jar *jar)
-{
-    struct jar copy = *jar;
-    for (size_t i = 0; i < jar->count; i++)
-        copy.values[i] = strdup(jar->values[i]);
-    return copy;
-}
-
-static ses_session *visit(ses_manager *manager, const struct jar *jar)
-{
-    char *fields[JAR_MAX];
-    struct ses_slice slices[JAR_MAX];
-    for (size_t i = 0; i < jar->count; i++) {
-        assert_true(asprintf(&fields[i], "%s=%s", jar->names[i], jar->values[i]) > 0);
-        slices[i] = (struct ses_slice){ fields[i], strlen(fields[i]) };
-    }
-    const struct ses_request request = {
-        .size = sizeof request,
-        .cookies = slices,
-        .cookie_count = jar->count,
-        .tls = true,
-        .peer = "192.0.2.7",
-    };
-    ses_session *session;
-    assert_ok(ses_start(manager, &request, &session));
-    for (size_t i = 0; i < jar->count; i++)
-        free(fields[i]);
-    return session;
-}
-
-static size_t finish(ses_session *session, struct jar *jar)
-{
-    const struct ses_headers *headers;
-    assert_ok(ses_commit(session, &headers));
-    const size_t set = headers->cookie_count;
-    for (size_t i = 0; i < set; i++)
-        jar_keep(jar, &headers->cookies[i]);
-    ses_release(session);
-    return set;
-}
-
-static void begin(ses_manager *manager, struct jar *jar, const char *user)
-{
-    ses_session *session = visit(manager, jar);
-    if (user)
-        assert_ok(ses_login(session, user, SES_LEVEL_FULL, 0));
-    assert_ok(ses_set_int(session, "n", 1));
-    assert_true(finish(session, jar) >= 1);
-}
-
-static bool is_known(ses_manager *manager, const struct jar *jar)
-{
-    ses_session *session = visit(manager, jar);
-    const bool known = !session_is_new(session);
-    ses_release(session);
-    return known;
-}
-
-static int64_t number(ses_manager *manager, const struct jar *jar, const char *key)
-{
-    int64_t n = -1;
-    ses_session *session = visit(manager, jar);
-    (void)ses_get_int(session, key, &n);
-    ses_release(session);
-    return n;
-}
 
 static struct scene *sealed_scene(void **state, const char *provider, const char *json)
 {
@@ -138,13 +26,14 @@ static void a_session_travels_with_its_visitor(void **state)
 {
     struct scene *scene = sealed_scene(state, "cookie", plain);
     struct jar jar = { 0 };
-    begin(scene->manager, &jar, NULL);
-    assert_int_equal(number(scene->manager, &jar, "n"), 1);
-    ses_session *session = visit(scene->manager, &jar);
+    jar_begin(scene->manager, &jar, NULL);
+    assert_int_equal(jar_int(scene->manager, &jar, "n"), 1);
+    ses_session *session = jar_visit(scene->manager, &jar);
     assert_ok(ses_increment(session, "n", 1));
-    assert_int_equal(finish(session, &jar), 1);
-    assert_int_equal(number(scene->manager, &jar, "n"), 2);
-    assert_int_equal(finish(visit(scene->manager, &jar), &jar), 0); /* a read sets no cookie */
+    assert_int_equal(jar_finish(session, &jar), 1);
+    assert_int_equal(jar_int(scene->manager, &jar, "n"), 2);
+    assert_int_equal(jar_finish(jar_visit(scene->manager, &jar), &jar),
+                     0); /* a read sets no cookie */
     jar_free(&jar);
 }
 
@@ -152,9 +41,9 @@ static void the_token_shows_nothing(void **state)
 {
     struct scene *scene = sealed_scene(state, "cookie", plain);
     struct jar jar = { 0 };
-    ses_session *session = visit(scene->manager, &jar);
+    ses_session *session = jar_visit(scene->manager, &jar);
     assert_ok(ses_set_text(session, "secret", "nobody is to read this"));
-    (void)finish(session, &jar);
+    (void)jar_finish(session, &jar);
     unsigned char bytes[1024];
     const struct ses_slice text = { jar.values[0], strlen(jar.values[0]) };
     assert_true(base64url_decode(text, bytes));
@@ -169,15 +58,16 @@ static void limits_hold_inside(void **state)
         sealed_scene(state, "cookie",
                      "{\"sealKeys\":[\"" KEY_1 "\"],\"idleTimeout\":600,\"absoluteTimeout\":1000}");
     struct jar jar = { 0 };
-    begin(scene->manager, &jar, NULL);
+    jar_begin(scene->manager, &jar, NULL);
     atomic_fetch_add(&scene->now_ms, 599 * 1000);
     const struct jar old = jar_copy(&jar);
-    assert_int_equal(finish(visit(scene->manager, &jar), &jar), 1); /* touched: sealed anew */
+    assert_int_equal(jar_finish(jar_visit(scene->manager, &jar), &jar),
+                     1); /* touched: sealed anew */
     atomic_fetch_add(&scene->now_ms, 1000);
-    assert_false(is_known(scene->manager, &old));
-    assert_true(is_known(scene->manager, &jar));
+    assert_false(jar_known(scene->manager, &old));
+    assert_true(jar_known(scene->manager, &jar));
     atomic_fetch_add(&scene->now_ms, 400 * 1000);
-    assert_false(is_known(scene->manager, &jar));
+    assert_false(jar_known(scene->manager, &jar));
     assert_int_equal(scene_told(scene, SES_EVENT_EXPIRED), 2);
     assert_int_equal(scene_told(scene, SES_EVENT_REJECTED), 2); /* each once, for what it is */
     jar_free(&jar);
@@ -190,7 +80,7 @@ static void every_flipped_bit_and_every_truncation_is_refused_in_one_way(void **
 {
     struct scene *scene = sealed_scene(state, "cookie", plain);
     struct jar jar = { 0 };
-    begin(scene->manager, &jar, NULL);
+    jar_begin(scene->manager, &jar, NULL);
     unsigned char bytes[1024];
     char *token = jar.values[0], text[1400];
     const size_t len = strlen(token) * 3 / 4;
@@ -202,16 +92,16 @@ static void every_flipped_bit_and_every_truncation_is_refused_in_one_way(void **
         bytes[bit / 8] ^= (unsigned char)(1 << bit % 8);
         base64url_encode(bytes, len, text);
         text[BASE64URL_LEN(len)] = '\0';
-        assert_false(is_known(scene->manager, &jar));
+        assert_false(jar_known(scene->manager, &jar));
         bytes[bit / 8] ^= (unsigned char)(1 << bit % 8);
     }
     for (size_t cut = 0; cut < strlen(token); cut++, tries++) {
         (void)snprintf(text, sizeof text, "%.*s", (int)cut, token);
-        assert_false(is_known(scene->manager, &jar));
+        assert_false(jar_known(scene->manager, &jar));
     }
     assert_int_equal(scene_stats(scene).malformed, tries);
     jar.values[0] = token;
-    assert_true(is_known(scene->manager, &jar));
+    assert_true(jar_known(scene->manager, &jar));
     jar_free(&jar);
 }
 
@@ -223,7 +113,7 @@ static void a_token_of_another_name_or_realm_is_refused(void **state)
     struct scene *realmed =
         scene_new("cookie", "{\"sealKeys\":[\"" KEY_1 "\"],\"realm\":\"other\"}");
     struct jar jar = { 0 };
-    begin(scene->manager, &jar, NULL);
+    jar_begin(scene->manager, &jar, NULL);
     assert_code(ses_exists(named->manager, jar.values[0]), SES_ERR_NOT_FOUND);
     assert_code(ses_exists(realmed->manager, jar.values[0]), SES_ERR_NOT_FOUND);
     assert_ok(ses_exists(scene->manager, jar.values[0]));
@@ -241,7 +131,7 @@ static void what_is_not_sealed_is_never_read(void **state)
     };
     for (size_t i = 0; i < sizeof values / sizeof values[0]; i++) {
         struct jar jar = { .count = 1, .names = { "__Host-id" }, .values = { strdup(values[i]) } };
-        assert_false(is_known(scene->manager, &jar));
+        assert_false(jar_known(scene->manager, &jar));
         jar_free(&jar);
     }
 }
@@ -254,15 +144,31 @@ static void keys_are_exchanged_without_logging_anyone_out(void **state)
     struct scene *both = scene_new("cookie", "{\"sealKeys\":[\"" KEY_2 "\",\"" KEY_1 "\"]}");
     struct scene *second = scene_new("cookie", "{\"sealKeys\":[\"" KEY_2 "\"]}");
     struct jar jar = { 0 };
-    begin(first->manager, &jar, "ada");
-    assert_false(is_known(second->manager, &jar));
-    assert_true(is_known(both->manager, &jar));
-    assert_int_equal(finish(visit(both->manager, &jar), &jar), 1); /* a read seals it anew */
-    assert_true(is_known(second->manager, &jar));
-    assert_false(is_known(first->manager, &jar)); /* by the first of the list, not the last */
-    assert_int_equal(finish(visit(both->manager, &jar), &jar), 0);
+    jar_begin(first->manager, &jar, "ada");
+    assert_false(jar_known(second->manager, &jar));
+    assert_true(jar_known(both->manager, &jar));
+    assert_int_equal(jar_finish(jar_visit(both->manager, &jar), &jar),
+                     1); /* a read seals it anew */
+    assert_true(jar_known(second->manager, &jar));
+    assert_false(jar_known(first->manager, &jar)); /* by the first of the list, not the last */
+    assert_int_equal(jar_finish(jar_visit(both->manager, &jar), &jar), 0);
     scene_free(both);
     scene_free(second);
+    jar_free(&jar);
+}
+
+/* The key was made elsewhere: Python's hashlib.scrypt(), n = 32768, r = 8, p = 1, and the salt
+ * "sesame sealing key" (S-43, ASVS 5.0 11.4.4). */
+static void a_passphrase_is_a_key_by_scrypt(void **state)
+{
+    struct scene *scene =
+        sealed_scene(state, "cookie", "{\"sealPassphrase\":\"correct horse battery staple\"}");
+    struct scene *keyed =
+        scene_new("cookie", "{\"sealKeys\":\"MSI3Akh5gBlrQnQI+Yjhh30/9bjIuE5MBC2a7n7LZ8c=\"}");
+    struct jar jar = { 0 };
+    jar_begin(scene->manager, &jar, NULL);
+    assert_int_equal(jar_int(keyed->manager, &jar, "n"), 1);
+    scene_free(keyed);
     jar_free(&jar);
 }
 
@@ -297,9 +203,9 @@ static void the_ancestors_string_works(void **state)
                      "\"{\\\"cookieName\\\":\\\"gosessionid\\\",\\\"securityKey\\\":"
                      "\\\"beegocookiehashkey\\\"}\"}");
     struct jar jar = { 0 };
-    begin(scene->manager, &jar, NULL); /* sent all the same */
+    jar_begin(scene->manager, &jar, NULL); /* sent all the same */
     assert_string_equal(jar.names[0], "gosessionid");
-    assert_int_equal(number(scene->manager, &jar, "n"), 1);
+    assert_int_equal(jar_int(scene->manager, &jar, "n"), 1);
     jar_free(&jar);
 }
 
@@ -313,33 +219,33 @@ static void a_big_session_goes_in_parts(void **state)
     char text[9000];
     memset(text, 'x', sizeof text);
     text[7000] = '\0';
-    ses_session *session = visit(scene->manager, &jar);
+    ses_session *session = jar_visit(scene->manager, &jar);
     assert_ok(ses_set_text(session, "big", text));
-    assert_int_equal(finish(session, &jar), 3);
+    assert_int_equal(jar_finish(session, &jar), 3);
     assert_int_equal(jar.count, 3);
-    assert_true(is_known(scene->manager, &jar));
+    assert_true(jar_known(scene->manager, &jar));
 
     for (size_t lost = 0; lost < 3; lost++) { /* no session, and no error */
         struct jar less = jar_copy(&jar);
         const struct ses_cookie gone = { .name = jar.names[lost], .value = "" };
         jar_keep(&less, &gone);
-        assert_false(is_known(scene->manager, &less));
+        assert_false(jar_known(scene->manager, &less));
         jar_free(&less);
     }
-    session = visit(scene->manager, &jar);
+    session = jar_visit(scene->manager, &jar);
     assert_ok(ses_set_text(session, "big", "small"));
-    assert_int_equal(finish(session, &jar), 3); /* one set, two removed */
+    assert_int_equal(jar_finish(session, &jar), 3); /* one set, two removed */
     assert_int_equal(jar.count, 1);
-    assert_true(is_known(scene->manager, &jar));
+    assert_true(jar_known(scene->manager, &jar));
 
-    session = visit(scene->manager, &jar);
+    session = jar_visit(scene->manager, &jar);
     memset(text, 'x', sizeof text - 1);
     text[sizeof text - 1] = '\0';
     assert_ok(ses_set_text(session, "big", text));
     assert_ok(ses_set_text(session, "bigger", text));
     assert_code(ses_commit(session, NULL), SES_ERR_TOO_LARGE);
     ses_release(session);
-    assert_true(is_known(scene->manager, &jar));
+    assert_true(jar_known(scene->manager, &jar));
     jar_free(&jar);
 }
 
@@ -350,12 +256,12 @@ static void the_end_removes_every_part(void **state)
     char text[5000];
     memset(text, 'x', sizeof text - 1);
     text[sizeof text - 1] = '\0';
-    ses_session *session = visit(scene->manager, &jar);
+    ses_session *session = jar_visit(scene->manager, &jar);
     assert_ok(ses_set_text(session, "big", text));
-    assert_int_equal(finish(session, &jar), 2);
-    session = visit(scene->manager, &jar);
+    assert_int_equal(jar_finish(session, &jar), 2);
+    session = jar_visit(scene->manager, &jar);
     assert_ok(ses_logout(session, 0));
-    assert_int_equal(finish(session, &jar), 2);
+    assert_int_equal(jar_finish(session, &jar), 2);
     assert_int_equal(jar.count, 0);
 }
 
@@ -375,8 +281,8 @@ static void without_a_ledger_some_calls_are_unsupported(void **state)
     unsigned shown = 0;
     uint64_t count;
     struct ses_value value;
-    begin(scene->manager, &jar, "ada");
-    ses_session *session = visit(scene->manager, &jar);
+    jar_begin(scene->manager, &jar, "ada");
+    ses_session *session = jar_visit(scene->manager, &jar);
     assert_code(ses_take(session, "n", &value), SES_ERR_UNSUPPORTED);
     ses_release(session);
     assert_code(ses_list(scene->manager, "ada", no_info, &shown), SES_ERR_UNSUPPORTED);
@@ -390,13 +296,13 @@ static void with_a_ledger_a_log_out_is_one(void **state)
 {
     struct scene *scene = sealed_scene(state, "cookie+fake", plain);
     struct jar jar = { 0 };
-    begin(scene->manager, &jar, "ada");
+    jar_begin(scene->manager, &jar, "ada");
     struct jar stolen = jar_copy(&jar);
-    ses_session *session = visit(scene->manager, &jar);
+    ses_session *session = jar_visit(scene->manager, &jar);
     assert_ok(ses_logout(session, 0));
-    (void)finish(session, &jar);
+    (void)jar_finish(session, &jar);
     assert_int_equal(jar.count, 0);
-    assert_false(is_known(scene->manager, &stolen));
+    assert_false(jar_known(scene->manager, &stolen));
     assert_int_equal(scene_rejected(scene, SES_REASON_ENDED), 1);
     assert_int_equal(scene_told(scene, SES_EVENT_REJECTED), 1);
     jar_free(&stolen);
@@ -410,18 +316,18 @@ static void with_a_ledger_users_have_lists_limits_and_an_end(void **state)
     struct jar jars[3] = { { 0 } };
     unsigned shown = 0;
     for (size_t i = 0; i < 3; i++) {
-        begin(scene->manager, &jars[i], "ada");
+        jar_begin(scene->manager, &jars[i], "ada");
         atomic_fetch_add(&scene->now_ms, 1000);
     }
-    assert_false(is_known(scene->manager, &jars[0]));
-    assert_true(is_known(scene->manager, &jars[1]) && is_known(scene->manager, &jars[2]));
+    assert_false(jar_known(scene->manager, &jars[0]));
+    assert_true(jar_known(scene->manager, &jars[1]) && jar_known(scene->manager, &jars[2]));
     assert_ok(ses_list(scene->manager, "ada", no_info, &shown));
     assert_int_equal(shown, 2);
-    ses_session *session = visit(scene->manager, &jars[2]);
+    ses_session *session = jar_visit(scene->manager, &jars[2]);
     assert_ok(ses_end_user(scene->manager, "ada", session));
     ses_release(session);
-    assert_false(is_known(scene->manager, &jars[1]));
-    assert_true(is_known(scene->manager, &jars[2]));
+    assert_false(jar_known(scene->manager, &jars[1]));
+    assert_true(jar_known(scene->manager, &jars[2]));
     for (size_t i = 0; i < 3; i++)
         jar_free(&jars[i]);
 }
@@ -430,15 +336,16 @@ static void with_a_ledger_a_lost_race_is_a_conflict(void **state)
 {
     struct scene *scene = sealed_scene(state, "cookie+fake", plain);
     struct jar jar = { 0 };
-    begin(scene->manager, &jar, NULL);
+    jar_begin(scene->manager, &jar, NULL);
     struct jar late = jar_copy(&jar);
-    ses_session *first = visit(scene->manager, &jar), *second = visit(scene->manager, &late);
+    ses_session *first = jar_visit(scene->manager, &jar),
+                *second = jar_visit(scene->manager, &late);
     assert_ok(ses_increment(first, "n", 1));
     assert_ok(ses_increment(second, "n", 1));
-    (void)finish(first, &jar);
+    (void)jar_finish(first, &jar);
     assert_code(ses_commit(second, NULL), SES_ERR_CONFLICT);
     ses_release(second);
-    assert_int_equal(number(scene->manager, &jar, "n"), 2);
+    assert_int_equal(jar_int(scene->manager, &jar, "n"), 2);
     jar_free(&jar);
     jar_free(&late);
 }
@@ -448,14 +355,14 @@ static void with_a_ledger_a_value_is_taken_once(void **state)
     struct scene *scene = sealed_scene(state, "cookie+fake", plain);
     struct jar jar = { 0 };
     struct ses_value value;
-    begin(scene->manager, &jar, NULL);
-    ses_session *first = visit(scene->manager, &jar), *second = visit(scene->manager, &jar);
+    jar_begin(scene->manager, &jar, NULL);
+    ses_session *first = jar_visit(scene->manager, &jar), *second = jar_visit(scene->manager, &jar);
     assert_ok(ses_take(first, "n", &value));
     assert_int_equal(value.integer, 1);
     assert_code(ses_take(second, "n", &value), SES_ERR_CONFLICT);
-    (void)finish(first, &jar);
+    (void)jar_finish(first, &jar);
     ses_release(second);
-    assert_int_equal(number(scene->manager, &jar, "n"), -1);
+    assert_int_equal(jar_int(scene->manager, &jar, "n"), -1);
     jar_free(&jar);
 }
 
@@ -463,10 +370,10 @@ static void the_ledger_holds_no_value(void **state)
 {
     struct scene *scene = sealed_scene(state, "cookie+fake", plain);
     struct jar jar = { 0 };
-    ses_session *session = visit(scene->manager, &jar);
+    ses_session *session = jar_visit(scene->manager, &jar);
     assert_ok(ses_set_text(session, "secret", "nobody is to read this"));
-    (void)finish(session, &jar);
-    session = visit(scene->manager, &jar);
+    (void)jar_finish(session, &jar);
+    session = jar_visit(scene->manager, &jar);
     const struct ses_key key = key_of_session(session);
     struct ses_record record;
     assert_ok(store_load(scene->manager->store, &key, scene->now_ms, &record));
@@ -482,14 +389,14 @@ static void a_log_in_makes_another_session_of_it(void **state)
 {
     struct scene *scene = sealed_scene(state, "cookie+fake", plain);
     struct jar jar = { 0 };
-    begin(scene->manager, &jar, NULL);
+    jar_begin(scene->manager, &jar, NULL);
     struct jar before = jar_copy(&jar);
-    ses_session *session = visit(scene->manager, &jar);
+    ses_session *session = jar_visit(scene->manager, &jar);
     assert_ok(ses_login(session, "ada", SES_LEVEL_FULL, 0));
-    (void)finish(session, &jar);
-    assert_false(is_known(scene->manager, &before));
-    assert_int_equal(number(scene->manager, &jar, "n"), -1);
-    session = visit(scene->manager, &jar);
+    (void)jar_finish(session, &jar);
+    assert_false(jar_known(scene->manager, &before));
+    assert_int_equal(jar_int(scene->manager, &jar, "n"), -1);
+    session = jar_visit(scene->manager, &jar);
     assert_ok(ses_require(session, SES_LEVEL_FULL, 60));
     ses_release(session);
     jar_free(&jar);
@@ -500,7 +407,7 @@ static void a_token_opens_a_session_without_http(void **state)
 {
     struct scene *scene = sealed_scene(state, "cookie", plain);
     struct jar jar = { 0 };
-    begin(scene->manager, &jar, "ada");
+    jar_begin(scene->manager, &jar, "ada");
     ses_session *session;
     assert_ok(ses_open(scene->manager, jar.values[0], &session));
     int64_t n;
@@ -527,6 +434,7 @@ int main(void)
         CASE(a_token_of_another_name_or_realm_is_refused),
         CASE(what_is_not_sealed_is_never_read),
         CASE(keys_are_exchanged_without_logging_anyone_out),
+        CASE(a_passphrase_is_a_key_by_scrypt),
         CASE(keys_that_are_none_are_refused_at_start),
         CASE(the_ancestors_string_works),
         CASE(a_big_session_goes_in_parts),
