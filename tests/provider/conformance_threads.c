@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "provider/fixture.h"
 
+#include <sched.h>
+
 /*
  * What must hold when many do it at once. cmocka's assertions belong to the main thread: the others
  * count what went wrong, and it looks afterwards.
@@ -301,6 +303,84 @@ static void session_that_stays_is_shown_once_while_others_come_and_go(void **sta
     assert_int_equal(sighting.others, 0);
 }
 
+/* ---- a session that changes its key ---- */
+
+struct mover {
+    struct fixture *f;
+    const struct ses_key *user;
+    uint32_t rounds;
+    uint32_t number; /* 0 looks, 1 moves */
+    uint32_t wrong;
+    struct ses_key key; /* where it is now, */
+    uint64_t version;   /* and of which version */
+    atomic_uint *looks; /* that were made; both know it */
+    atomic_bool *done;
+};
+
+/* As a new id does it: first the one, then the other is left behind as a marker. */
+static void move_on(struct mover *mover)
+{
+    const struct fixture *f = mover->f;
+    const struct ses_owner owner = { *mover->user, 0 };
+    const struct ses_key next = new_key();
+    struct ses_record winner = { 0 }, record = stamped(f->now + LIFE_MS, 1);
+    const uint64_t born = record.version;
+    mover->wrong += store_create(f->store, &next, f->now, &owner, &record) != SES_OK;
+    record.version = new_version();
+    record.kind = SES_KIND_MOVED;
+    mover->wrong +=
+        store_save(f->store, &mover->key, f->now, mover->version, &record, &winner) != SES_OK;
+    (void)ses_blob_unref(record.data);
+    mover->key = next;
+    mover->version = born;
+}
+
+static void look_on(struct mover *mover)
+{
+    const struct fixture *f = mover->f;
+    while (!atomic_load(mover->done)) {
+        struct sighting sighting = { .key = mover->user };
+        mover->wrong +=
+            store_list(f->store, mover->user, f->now, note_sighting, &sighting) != SES_OK;
+        mover->wrong += sighting.others == 0;
+        atomic_fetch_add(mover->looks, 1);
+    }
+}
+
+static void *move_or_look(void *arg)
+{
+    struct mover *mover = arg;
+    if (mover->number == 0)
+        look_on(mover);
+    for (uint32_t i = 0; mover->number == 1 && i < mover->rounds; i++) {
+        const unsigned before = atomic_load(mover->looks);
+        while (atomic_load(mover->looks) < before + 2) /* nobody renews an id at every look */
+            (void)sched_yield();
+        move_on(mover);
+    }
+    atomic_store(mover->done, true);
+    return NULL;
+}
+
+static void session_that_changes_its_key_is_never_missing_from_the_list(void **state)
+{
+    struct fixture *f = *state;
+    const struct ses_key user = new_key(), key = new_key();
+    const struct ses_owner owner = { user, 0 };
+    struct ses_record first = stamped(f->now + LIFE_MS, 1);
+    assert_ok(store_create(f->store, &key, f->now, &owner, &first));
+    atomic_uint looks = 0;
+    atomic_bool done = false;
+    struct mover movers[2];
+    for (uint32_t i = 0; i < 2; i++)
+        movers[i] = (struct mover){
+            f, &user, torture_rounds(f, ROUNDS) / 10 + 1, i, 0, key, first.version, &looks, &done
+        };
+    drop_record(&first);
+    run_together(move_or_look, movers, sizeof *movers, 2);
+    assert_int_equal(movers[0].wrong + movers[1].wrong, 0);
+}
+
 /* Makes one, asks for the list, ends it, asks again: what it knows the list knows. Half of them
  * are tokens, and half end as markers. */
 static void *list_own_work(void *arg)
@@ -429,6 +509,7 @@ const struct CMUnitTest conformance_threads[] = {
     CASE(destroy_wins_over_every_save_and_touch),
     CASE_FOR(parallel_creates_reach_the_users_limit_and_not_more, NEEDS_LIST),
     CASE(session_that_stays_is_shown_once_while_others_come_and_go),
+    CASE_FOR(session_that_changes_its_key_is_never_missing_from_the_list, NEEDS_LIST),
     CASE_FOR(list_shows_what_was_created_and_not_what_was_ended, NEEDS_LIST),
     CASE(mixed_operations_on_many_keys_never_mix_up_records),
     { 0 },

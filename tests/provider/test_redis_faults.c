@@ -154,6 +154,18 @@ static void dead_connections_raise_no_signal_and_leave_its_settings_alone(void *
         server_start_again(&server, redis_answers);
         load_until(shop, &key, SES_ERR_NOT_FOUND);
     }
+    end(shop);
+    /* The connection ends while a long record is being written. */
+    struct ses_key large = new_key();
+    static unsigned char bytes[8 << 20];
+    shop = open_by_proxy("");
+    proxy_set(&proxy, PROXY_HANG_UP, 0);
+    struct ses_record record =
+        make_record((struct ses_slice){ bytes, sizeof bytes }, shop->f.now + LIFE_MS);
+    assert_code(store_create(shop->f.store, &large, shop->f.now, NULL, &record),
+                SES_ERR_UNAVAILABLE);
+    proxy_set(&proxy, PROXY_NONE, 0);
+    drop_record(&record);
     assert_int_equal(sigaction(SIGPIPE, &before, &after), 0);
     assert_true(after.sa_handler == count_pipe);
     assert_int_equal(pipes, 0);
@@ -259,7 +271,6 @@ static void connection_of_half_an_answer_is_never_used_again(void **state)
         proxy_set(&proxy, PROXY_SWALLOW, n); /* the rest of the answer may yet come */
         assert_code(load(shop, &first), SES_ERR_UNAVAILABLE);
         proxy_set(&proxy, PROXY_NONE, 0);
-        load_until(shop, &second, SES_OK);
         struct ses_record record = { 0 };
         assert_ok(store_load(shop->f.store, &second, shop->f.now, &record));
         assert_memory_equal(ses_blob_bytes(record.data).data, "odds", 4);
@@ -278,6 +289,52 @@ static void write_of_unknown_outcome_is_not_repeated(void **state)
     assert_code(save_as(&shop->f, &key, version, "odds", SES_KIND_SESSION), SES_ERR_UNAVAILABLE);
     proxy_set(&proxy, PROXY_NONE, 0);
     assert_code(save_as(&shop->f, &key, version, "even", SES_KIND_SESSION), SES_ERR_CONFLICT);
+    end(shop);
+}
+
+/* ---- a look that takes long ---- */
+
+struct slow_look {
+    struct redis_shop *shop;
+    const struct ses_key *user;
+    struct sighting sighting;
+    int code;
+};
+
+static void *look_slowly(void *arg)
+{
+    struct slow_look *look = arg;
+    look->code = store_list(look->shop->f.store, look->user, look->shop->f.now, note_sighting,
+                            &look->sighting);
+    return NULL;
+}
+
+/* The list has read the index, and not yet the session, when that gets another key. */
+static void session_that_changes_its_key_during_a_list_is_not_missed(void **state)
+{
+    (void)state;
+    struct redis_shop *shop = open_by_proxy("?budgetMs=20000"), *direct = open_direct("");
+    const struct ses_key user = new_key(), first = new_key(), next = new_key();
+    assert_ok(create_owned(&direct->f, &first, &user, 0));
+    struct ses_record record = { 0 };
+    assert_ok(store_load(direct->f.store, &first, direct->f.now, &record));
+
+    struct slow_look look = { .shop = shop, .user = &user, .sighting = { .key = &next } };
+    pthread_t thread;
+    const unsigned before = proxy.answers;
+    proxy_set(&proxy, PROXY_SLOW, 3);
+    assert_int_equal(pthread_create(&thread, NULL, look_slowly, &look), 0);
+    const struct deadline deadline = deadline_in(20000);
+    while (proxy.answers == before) /* the index is on its way, a byte at a time */
+        assert_false(deadline_passed(deadline));
+    assert_ok(create_owned(&direct->f, &next, &user, 0));
+    assert_ok(save_as(&direct->f, &first, record.version, "marker", SES_KIND_MOVED));
+    proxy_set(&proxy, PROXY_NONE, 0);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_ok(look.code);
+    assert_int_equal(look.sighting.seen, 1);
+    drop_record(&record);
+    end(direct);
     end(shop);
 }
 
@@ -313,6 +370,7 @@ int main(void)
         cmocka_unit_test(answer_that_comes_in_drops_ends_with_the_budget),
         cmocka_unit_test(connection_of_half_an_answer_is_never_used_again),
         cmocka_unit_test(write_of_unknown_outcome_is_not_repeated),
+        cmocka_unit_test(session_that_changes_its_key_during_a_list_is_not_missed),
     };
     return cmocka_run_group_tests(tests, start_all, stop_all);
 }

@@ -84,6 +84,25 @@ static void waiting_for_a_replica_keeps_what_was_acknowledged(void **state)
     assert_in_range(losses.longest_ms, 0, CALL_MOST_MS);
 }
 
+static void master_that_comes_back_empty_is_not_taken_for_the_master(void **state)
+{
+    (void)state;
+    struct redis_shop *shop = open_shop("?waitReplicas=1");
+    const struct ses_key key = new_key();
+    struct ses_record record = { 0 };
+    (void)put(&shop->f, &key, "alpha");
+    server_kill(&watched.servers[0]);
+    wait_for_another_master();
+    server_start_again(&watched.servers[0], redis_answers); /* as a master, for half a minute */
+    int r = SES_ERR_UNAVAILABLE;
+    const struct deadline deadline = deadline_in(SETTLE_MS);
+    while (r == SES_ERR_UNAVAILABLE && !deadline_passed(deadline))
+        r = store_load(shop->f.store, &key, shop->f.now, &record);
+    assert_ok(r);
+    drop_record(&record);
+    end(shop);
+}
+
 static void too_few_replicas_are_told_as_unavailable(void **state)
 {
     (void)state;
@@ -143,10 +162,12 @@ static int stop_all(void **state)
 
 int main(void)
 {
-    /* Two failovers, each of servers that have seen none yet. */
+    /* Three failovers, each of servers that have seen none yet. */
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(unknown_master_is_one_clear_line_at_start, start_all),
         cmocka_unit_test_teardown(new_master_is_followed_and_no_call_outlasts_its_budget, stop_all),
+        cmocka_unit_test_setup_teardown(master_that_comes_back_empty_is_not_taken_for_the_master,
+                                        start_all, stop_all),
         cmocka_unit_test_setup(waiting_for_a_replica_keeps_what_was_acknowledged, start_all),
         cmocka_unit_test(too_few_replicas_are_told_as_unavailable),
         cmocka_unit_test_teardown(sentinels_that_are_gone_do_not_matter_while_the_master_is_there,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What lies in the server, what becomes of it when others meddle, and what the provider tells. */
 #include "provider/redis_fixture.h"
+#include "redis/seen.h"
 #include "shared/envelope.h"
 
 #include <stdio.h>
@@ -209,6 +210,15 @@ static void replica_that_is_asked_to_write_is_unavailable(void **state)
 
 /* ---- the index by user ---- */
 
+static uint64_t save_until(struct redis_shop *shop, const struct ses_key *key, uint64_t expected,
+                           int64_t expires_ms)
+{
+    struct ses_record winner = { 0 }, record = make_record(SLICE("later"), expires_ms);
+    assert_ok(store_save(shop->f.store, key, shop->f.now, expected, &record, &winner));
+    drop_record(&record);
+    return record.version;
+}
+
 static void index_outlives_every_session_of_its_user(void **state)
 {
     (void)state;
@@ -220,7 +230,10 @@ static void index_outlives_every_session_of_its_user(void **state)
     /* Further and further, each time into another day, and a session that ends early between. */
     for (int64_t days = 1; days < 40; days += 3) {
         const int64_t expires_ms = shop->f.now + days * INT64_C(86400000);
-        assert_ok(store_touch(shop->f.store, &key, shop->f.now, record.version, expires_ms));
+        if (days % 2)
+            assert_ok(store_touch(shop->f.store, &key, shop->f.now, record.version, expires_ms));
+        else
+            record.version = save_until(shop, &key, record.version, expires_ms);
         assert_ok(create_owned(&shop->f, &brief, &user, 0));
         assert_ok(store_destroy(shop->f.store, &brief, shop->f.now));
         assert_true(number("PTTL %s", 'u', &user) > days * INT64_C(86400000));
@@ -318,6 +331,41 @@ static void nothing_that_it_tells_has_a_key_or_a_byte_of_a_record(void **state)
     end(shop);
 }
 
+static void server_that_repeats_a_command_in_its_error_is_not_repeated(void **state)
+{
+    static struct server mute;
+    struct redis_shop *shop = calloc(1, sizeof *shop);
+    const struct ses_key key = new_key();
+    char url[URL_ROOM], digits[2 * SES_KEY_BYTES + 1];
+    struct ses_record record = { 0 };
+    (void)state;
+    redis_start(&mute, (const char *const[]){ "--rename-command", "GET", "", NULL });
+    assert_ok(shop_open(shop, redis_unix_url(&mute, "", url)));
+    assert_code(store_load(shop->f.store, &key, shop->f.now, &record), SES_ERR_UNAVAILABLE);
+    assert_non_null(strstr(shop->told, "unknown command"));
+    hex_of(&key, digits)[12] = '\0'; /* not even its beginning */
+    assert_null(strstr(shop->told, digits));
+    end(shop);
+    server_end(&mute);
+}
+
+static void walk_counts_what_it_meets_twice_once(void **state)
+{
+    enum { MANY = 5000 };
+    static struct ses_key keys[MANY];
+    struct seen seen = { 0 };
+    (void)state;
+    for (int round = 0; round < 2; round++) {
+        for (int i = 0; i < MANY; i++) {
+            if (round == 0)
+                keys[i] = new_key();
+            assert_code(seen_add(&seen, &keys[i]), round == 0 ? SES_OK : SES_ERR_EXISTS);
+        }
+    }
+    assert_int_equal(seen.count, MANY);
+    seen_free(&seen);
+}
+
 static int start(void **state)
 {
     (void)state;
@@ -342,6 +390,8 @@ int main(void)
         cmocka_unit_test(entries_of_sessions_that_ended_leave_the_index),
         cmocka_unit_test(entry_without_a_session_counts_for_a_while_only),
         cmocka_unit_test(nothing_that_it_tells_has_a_key_or_a_byte_of_a_record),
+        cmocka_unit_test(server_that_repeats_a_command_in_its_error_is_not_repeated),
+        cmocka_unit_test(walk_counts_what_it_meets_twice_once),
     };
     return cmocka_run_group_tests(tests, start, NULL);
 }

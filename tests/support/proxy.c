@@ -50,6 +50,7 @@ static bool send_slowly(struct pass *pass, const unsigned char *bytes, size_t le
 static bool answer(struct pass *pass, unsigned char *bytes, size_t len)
 {
     const unsigned amount = pass->proxy->amount, before = pass->passed;
+    pass->proxy->answers++;
     pass->passed += (unsigned)len;
     switch (pass->proxy->fault) {
     case PROXY_CUT:
@@ -76,7 +77,7 @@ static bool carry(struct pass *pass, bool from_server)
 {
     unsigned char bytes[CHUNK];
     const ssize_t got = recv(from_server ? pass->server : pass->client, bytes, sizeof bytes, 0);
-    if (got <= 0)
+    if (got <= 0 || (!from_server && pass->proxy->fault == PROXY_HANG_UP))
         return false;
     return from_server ? answer(pass, bytes, (size_t)got)
                        : send_all(pass->server, bytes, (size_t)got);

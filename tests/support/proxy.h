@@ -14,6 +14,7 @@ enum proxy_fault {
     PROXY_CUT,     /* closes both sides after `amount` bytes of the server's */
     PROXY_SWALLOW, /* the same bytes arrive, the others never do */
     PROXY_SLOW,    /* one byte every `amount` milliseconds */
+    PROXY_HANG_UP, /* closes the client's side at its first byte, and reads no more */
     PROXY_CORRUPT, /* every `amount`-th byte has a bit turned */
 };
 
@@ -23,6 +24,7 @@ struct proxy {
     _Atomic int fault;
     atomic_uint amount;
     atomic_uint connections; /* that there ever were */
+    atomic_uint answers;     /* pieces of what the server said */
     /* its own */
     int listener;
     atomic_bool stopping;
