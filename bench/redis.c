@@ -187,8 +187,8 @@ static void measure(struct bench_redis *b, const struct place *place, const char
         .ours = ours,
         .arg = b,
         .threads = threads,
-        .operations = (quick ? 4000 : 16000) / threads,
-        .budget_s = quick ? 2 : 8,
+        .operations = (quick ? 3000 : 8000) / threads,
+        .budget_s = quick ? 1 : 4,
     };
     const struct bench_result result = bench_measure(&plan);
     printf("%s,%s %u %.1f %.1f %.4f %.4f\n", name, place->name, threads, result.floor, result.ours,
