@@ -232,7 +232,8 @@ bool near_get(struct near *near, const struct ses_key *key, struct ses_record *r
     const int32_t i = *find(shard, key);
     if (i != NONE) {
         struct copy *copy = &shard->copies[i];
-        copy->used = true;
+        if (!copy->used)
+            copy->used = true; /* only then: others read it, too */
         *ret_record = copy->record;
         (void)ses_blob_ref(copy->record.data);
     }
