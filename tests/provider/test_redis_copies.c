@@ -361,6 +361,13 @@ static void ticket_from_before_the_loss_is_void_after_it(void **state)
     WAIT_FOR(age_of(f) != 0 && age_of(f) != ticket.age);
     near_put(near_of(f), &key, &ticket, &record);
     assert_false(is_kept(f, &key));
+
+    /* One whose taker was between its two members when the connection was lost. */
+    const uint64_t age = ticket.age;
+    assert_false(near_get(near_of(f), &key, &got, &ticket));
+    ticket.age = age;
+    near_put(near_of(f), &key, &ticket, &record);
+    assert_false(is_kept(f, &key));
     drop_record(&record);
 }
 
