@@ -19,12 +19,11 @@ struct listen {
     struct near *near;
     atomic_bool runs;
     atomic_bool stops;
-    pthread_mutex_t mutex; /* of what follows; the connection is read under it, so that no fork
-                              comes in between */
+    pthread_mutex_t mutex; /* of what follows */
     pthread_t thread;
-    int wake; /* ends a wait of the thread's */
-    struct wire *wire;
-    struct listen *next; /* of all in the process */
+    int wake;          /* ends a wait of the thread's */
+    struct wire *wire; /* only the thread talks on it */
+    struct fork_watch watch;
 };
 
 /* ---- what the server says ---- */
@@ -76,14 +75,10 @@ static bool hear_all(const struct listen *listen, redisReader *reader)
 static bool take_in(struct listen *listen)
 {
     char bytes[PIECE];
-    (void)pthread_mutex_lock(&listen->mutex);
     const ssize_t got =
         stream_receive(&listen->wire->stream, bytes, sizeof bytes, deadline_in(LISTEN_ANSWER_MS));
-    const bool sound = got > 0 &&
-                       redisReaderFeed(listen->wire->reader, bytes, (size_t)got) == REDIS_OK &&
-                       hear_all(listen, listen->wire->reader);
-    (void)pthread_mutex_unlock(&listen->mutex);
-    return sound;
+    return got > 0 && redisReaderFeed(listen->wire->reader, bytes, (size_t)got) == REDIS_OK &&
+           hear_all(listen, listen->wire->reader);
 }
 
 /* ---- one connection ---- */
@@ -168,15 +163,14 @@ static void publish(struct listen *listen, struct wire *wire)
 {
     (void)pthread_mutex_lock(&listen->mutex);
     listen->wire = wire;
-    if (hear_all(listen, wire->reader))
-        near_on(listen->near);
     (void)pthread_mutex_unlock(&listen->mutex);
+    near_on(listen->near);
 }
 
 static void withdraw(struct listen *listen)
 {
-    (void)pthread_mutex_lock(&listen->mutex);
     near_off(listen->near);
+    (void)pthread_mutex_lock(&listen->mutex);
     wire_close(listen->wire);
     listen->wire = NULL;
     (void)pthread_mutex_unlock(&listen->mutex);
@@ -248,64 +242,18 @@ void listen_start(struct listen *listen)
 
 /* ---- fork ---- */
 
-static pthread_once_t once = PTHREAD_ONCE_INIT;
-static pthread_mutex_t listens_mutex = PTHREAD_MUTEX_INITIALIZER; /* before all others */
-static struct listen *listens;
-
-static void before_fork(void)
+/* In the child, with the mutex held. The thread is the parent's, and so is what wakes it; it may
+ * have been at the connection, whose memory is therefore left alone. */
+static void forked(void *arg)
 {
-    (void)pthread_mutex_lock(&listens_mutex);
-    for (struct listen *listen = listens; listen; listen = listen->next) {
-        (void)pthread_mutex_lock(&listen->mutex);
-        near_lock(listen->near);
-    }
-}
-
-static void in_parent(void)
-{
-    for (struct listen *listen = listens; listen; listen = listen->next) {
-        near_unlock(listen->near);
-        (void)pthread_mutex_unlock(&listen->mutex);
-    }
-    (void)pthread_mutex_unlock(&listens_mutex);
-}
-
-/* Its thread is the parent's, and so is what wakes that. */
-static void reset(struct listen *listen)
-{
-    near_off(listen->near);
+    struct listen *listen = arg;
     atomic_store(&listen->runs, false);
     if (listen->wire)
-        wire_close(listen->wire);
+        (void)close(listen->wire->stream.fd);
     listen->wire = NULL;
     if (listen->wake >= 0)
         (void)close(listen->wake);
     listen->wake = -1;
-}
-
-static void in_child(void)
-{
-    in_parent();
-    for (struct listen *listen = listens; listen; listen = listen->next)
-        reset(listen);
-}
-
-/* Without memory for it a fork is as dangerous as it would be anyway. */
-static void watch(void)
-{
-    (void)pthread_atfork(before_fork, in_parent, in_child);
-}
-
-static void forget_forks(const struct listen *listen)
-{
-    (void)pthread_mutex_lock(&listens_mutex);
-    for (struct listen **link = &listens; *link; link = &(*link)->next) {
-        if (*link == listen) {
-            *link = listen->next;
-            break;
-        }
-    }
-    (void)pthread_mutex_unlock(&listens_mutex);
 }
 
 /* ---- life time ---- */
@@ -319,11 +267,9 @@ struct listen *listen_new(struct redis *redis, struct near *near)
     listen->near = near;
     listen->wake = -1;
     (void)pthread_mutex_init(&listen->mutex, NULL);
-    (void)pthread_once(&once, watch);
-    (void)pthread_mutex_lock(&listens_mutex);
-    listen->next = listens;
-    listens = listen;
-    (void)pthread_mutex_unlock(&listens_mutex);
+    listen->watch =
+        (struct fork_watch){ .mutex = &listen->mutex, .in_child = forked, .arg = listen };
+    fork_watch_begin(&listen->watch);
     return listen;
 }
 
@@ -331,7 +277,7 @@ void listen_free(struct listen *listen)
 {
     if (!listen)
         return;
-    forget_forks(listen);
+    fork_watch_end(&listen->watch);
     if (atomic_load(&listen->runs)) {
         const uint64_t one = 1;
         atomic_store(&listen->stops, true);

@@ -2,6 +2,7 @@
 #include "redis/near.h"
 
 #include "shared/bytes.h"
+#include "shared/fork.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -32,6 +33,8 @@ struct shard {
     int32_t free;   /* the first that was given back */
     uint32_t fresh; /* from there on, none was ever used */
     uint64_t changes[CHANGES];
+    struct near *near;
+    struct fork_watch watch;
 };
 
 struct near {
@@ -132,9 +135,31 @@ static void clear(struct shard *shard)
     shard->free = NONE;
 }
 
+/* ---- on and off ---- */
+
+static uint64_t age_of(const struct near *near)
+{
+    const uint64_t age = near ? atomic_load_explicit(&near->age, memory_order_acquire) : 0;
+    return age % 2 ? age : 0;
+}
+
+static void turn_off(struct near *near)
+{
+    if (age_of(near))
+        (void)atomic_fetch_add(&near->age, 1);
+}
+
+/* With all the mutexes held. */
+static void shard_forked(void *arg)
+{
+    struct shard *shard = arg;
+    turn_off(shard->near);
+    clear(shard);
+}
+
 /* ---- life time ---- */
 
-static bool shard_begin(struct shard *shard, uint32_t room)
+static bool shard_begin(struct near *near, struct shard *shard, uint32_t room)
 {
     uint32_t chains = 1;
     while (chains < room)
@@ -147,6 +172,10 @@ static bool shard_begin(struct shard *shard, uint32_t room)
     if (!shard->copies || !shard->chains)
         return false;
     clear(shard);
+    shard->near = near;
+    shard->watch =
+        (struct fork_watch){ .mutex = &shard->mutex, .in_child = shard_forked, .arg = shard };
+    fork_watch_begin(&shard->watch);
     return true;
 }
 
@@ -165,7 +194,7 @@ struct near *near_new(size_t records)
     memset(near->shards, 0, count * sizeof *near->shards);
     bool sound = true;
     for (; sound && near->shard_count < count; near->shard_count++)
-        sound = shard_begin(&near->shards[near->shard_count], (uint32_t)(records / count));
+        sound = shard_begin(near, &near->shards[near->shard_count], (uint32_t)(records / count));
     if (sound)
         return near;
     near_free(near);
@@ -176,6 +205,7 @@ void near_free(struct near *near)
 {
     for (uint32_t s = 0; near && s < near->shard_count; s++) {
         struct shard *shard = &near->shards[s];
+        fork_watch_end(&shard->watch);
         if (shard->copies && shard->chains)
             clear(shard);
         free(shard->copies);
@@ -187,13 +217,7 @@ void near_free(struct near *near)
     free(near);
 }
 
-/* ---- on and off ---- */
-
-static uint64_t age_of(const struct near *near)
-{
-    const uint64_t age = near ? atomic_load_explicit(&near->age, memory_order_acquire) : 0;
-    return age % 2 ? age : 0;
-}
+/* ---- the listener's ---- */
 
 void near_on(struct near *near)
 {
@@ -205,8 +229,7 @@ void near_on(struct near *near)
  * by the second. */
 void near_off(struct near *near)
 {
-    if (age_of(near))
-        (void)atomic_fetch_add(&near->age, 1);
+    turn_off(near);
     near_forget_all(near);
 }
 
@@ -277,18 +300,4 @@ size_t near_count(struct near *near)
         (void)pthread_mutex_unlock(&near->shards[s].mutex);
     }
     return count;
-}
-
-/* ---- fork ---- */
-
-void near_lock(struct near *near)
-{
-    for (uint32_t s = 0; s < near->shard_count; s++)
-        (void)pthread_mutex_lock(&near->shards[s].mutex);
-}
-
-void near_unlock(struct near *near)
-{
-    for (uint32_t s = 0; s < near->shard_count; s++)
-        (void)pthread_mutex_unlock(&near->shards[s].mutex);
 }

@@ -16,6 +16,8 @@
  * either: the store tells of that change as of any other, a moment later, and which was meant
  * cannot be told.
  *
+ * The child of a fork begins without copies, and off.
+ *
  * Every function but near_new() accepts NULL: then nothing is kept. Any thread.
  */
 struct near;
@@ -44,9 +46,5 @@ void near_forget(struct near *near, const struct ses_key *key);
 void near_forget_all(struct near *near);
 
 size_t near_count(struct near *near);
-
-/* Around a fork; the child then turns it off. */
-void near_lock(struct near *near);
-void near_unlock(struct near *near);
 
 #endif
