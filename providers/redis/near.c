@@ -41,6 +41,8 @@ struct near {
     atomic_uint_fast64_t age; /* odd: on */
     uint32_t shard_count;     /* a power of two */
     struct shard *shards;
+    struct copy *copies; /* of all shards */
+    int32_t *chains;
 };
 
 /* ---- where a key belongs: its bits are evenly spread ---- */
@@ -159,61 +161,63 @@ static void shard_forked(void *arg)
 
 /* ---- life time ---- */
 
-static bool shard_begin(struct near *near, struct shard *shard, uint32_t room)
+static void shard_begin(struct near *near, uint32_t s, uint32_t room, uint32_t chains)
 {
-    uint32_t chains = 1;
-    while (chains < room)
-        chains *= 2;
+    struct shard *shard = &near->shards[s];
     shard->room = room;
     shard->chain_mask = chains - 1;
-    shard->copies = calloc(room, sizeof *shard->copies);
-    shard->chains = calloc(chains, sizeof *shard->chains);
-    (void)pthread_mutex_init(&shard->mutex, NULL);
-    if (!shard->copies || !shard->chains)
-        return false;
-    clear(shard);
+    shard->copies = near->copies + (size_t)s * room;
+    shard->chains = near->chains + (size_t)s * chains;
     shard->near = near;
+    clear(shard);
+    (void)pthread_mutex_init(&shard->mutex, NULL);
     shard->watch =
         (struct fork_watch){ .mutex = &shard->mutex, .in_child = shard_forked, .arg = shard };
     fork_watch_begin(&shard->watch);
-    return true;
+}
+
+static uint32_t shards_for(size_t records)
+{
+    uint32_t count = SHARDS_MOST;
+    while (count > 1 && records / count < SHARD_LEAST)
+        count /= 2;
+    return count;
 }
 
 struct near *near_new(size_t records)
 {
+    const uint32_t count = shards_for(records), room = (uint32_t)(records / count);
+    uint32_t chains = 1;
+    while (chains < room)
+        chains *= 2;
     struct near *near = calloc(1, sizeof *near);
-    uint32_t count = SHARDS_MOST;
-    while (count > 1 && records / count < SHARD_LEAST)
-        count /= 2;
-    if (near)
-        near->shards = aligned_alloc(_Alignof(struct shard), count * sizeof *near->shards);
-    if (!near || !near->shards) {
-        free(near);
+    if (!near)
+        return NULL;
+    near->shards = aligned_alloc(_Alignof(struct shard), count * sizeof *near->shards);
+    near->copies = calloc((size_t)count * room, sizeof *near->copies);
+    near->chains = calloc((size_t)count * chains, sizeof *near->chains);
+    if (!near->shards || !near->copies || !near->chains) {
+        near_free(near);
         return NULL;
     }
     memset(near->shards, 0, count * sizeof *near->shards);
-    bool sound = true;
-    for (; sound && near->shard_count < count; near->shard_count++)
-        sound = shard_begin(near, &near->shards[near->shard_count], (uint32_t)(records / count));
-    if (sound)
-        return near;
-    near_free(near);
-    return NULL;
+    for (; near->shard_count < count; near->shard_count++)
+        shard_begin(near, near->shard_count, room, chains);
+    return near;
 }
 
 void near_free(struct near *near)
 {
-    for (uint32_t s = 0; near && s < near->shard_count; s++) {
-        struct shard *shard = &near->shards[s];
-        fork_watch_end(&shard->watch);
-        if (shard->copies && shard->chains)
-            clear(shard);
-        free(shard->copies);
-        free(shard->chains);
-        (void)pthread_mutex_destroy(&shard->mutex);
+    if (!near)
+        return;
+    for (uint32_t s = 0; s < near->shard_count; s++) {
+        fork_watch_end(&near->shards[s].watch);
+        clear(&near->shards[s]);
+        (void)pthread_mutex_destroy(&near->shards[s].mutex);
     }
-    if (near)
-        free(near->shards);
+    free(near->shards);
+    free(near->copies);
+    free(near->chains);
     free(near);
 }
 
