@@ -27,16 +27,21 @@ static const char usage[] =
     "id\n"
     "                       beside none\n"
     "  seal                 a sealed session of 400 bytes beside the bare cipher and base64url\n"
+    "  redis                a load, and a load and a save, of the provider redis beside bare "
+    "hiredis\n"
+    "                       with the same commands and connections; its near cache beside the\n"
+    "                       memory provider, and the delay of a change beside a trip\n"
     "  page                 processor time per request of the smallest page, without and with\n"
     "  instructions         the same cycles and page, counted by callgrind\n"
     "\n"
     "Without a ROW: all of them. --quick: shorter runs, 100,000 sessions only. --sessions N:\n"
     "N of them, where it is otherwise 100,000 and 1,000,000.\n";
 
-enum row { READ, WRITE, CREATE, MEMORY, EXPIRY, LOGINS, SEAL, PAGE, INSTRUCTIONS, ROWS };
+enum row { READ, WRITE, CREATE, MEMORY, EXPIRY, LOGINS, SEAL, REDIS, PAGE, INSTRUCTIONS, ROWS };
 
 static const char *const row_names[ROWS] = {
-    "read", "write", "create", "memory", "expiry", "logins", "seal", "page", "instructions",
+    "read",   "write", "create", "memory", "expiry",
+    "logins", "seal",  "redis",  "page",   "instructions",
 };
 
 struct choice {
@@ -129,6 +134,8 @@ static int run(const struct choice *choice)
         row_logins(&choice->options);
     if (choice->rows[SEAL])
         row_seal();
+    if (choice->rows[REDIS])
+        row_redis(&choice->options);
     if (choice->rows[PAGE])
         row_page(&choice->options);
     if (choice->rows[INSTRUCTIONS])

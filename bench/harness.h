@@ -13,7 +13,7 @@
 #include <stdint.h>
 
 enum {
-    BENCH_THREADS_MAX = 8,
+    BENCH_THREADS_MAX = 32,
     BENCH_ROUNDS_MIN = 7,
     BENCH_ROUNDS_MAX = 21,
     BENCH_NOISY_PERCENT = 10, /* a spread over it is worth a warning */

@@ -31,6 +31,9 @@ void row_logins(const struct options *options);
 /* seal, open */
 void row_seal(void);
 
+/* load, save: the provider "redis"; near: its near cache */
+void row_redis(const struct options *options);
+
 void row_page(const struct options *options);
 
 void row_instructions(const struct options *options);

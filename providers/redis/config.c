@@ -132,6 +132,7 @@ static const struct parameter parameters[] = {
     NUMBER("poolSize", pool_size, 1, 10000),
     NUMBER("connectTimeoutMs", connect_ms, 10, 60000),
     NUMBER("budgetMs", budget_ms, 20, 60000),
+    NUMBER("nearCacheRecords", near_records, 0, 10000000),
     NUMBER("idleSeconds", idle_s, 0, 86400),
     NUMBER("waitReplicas", wait_replicas, 0, 16),
     TEXT("keyPrefix", prefix),
@@ -157,7 +158,7 @@ static const char *set_parameter(struct redis_config *config, const char *name, 
         return NULL;
     }
     return "unknown parameter in the URL: it may have database, poolSize, connectTimeoutMs, "
-           "budgetMs, "
+           "budgetMs, nearCacheRecords, "
            "idleSeconds, waitReplicas, keyPrefix, caFile, certFile, keyFile, serverName, "
            "sentinelUser, "
            "sentinelPassword";
@@ -360,6 +361,8 @@ const char *redis_config_read(struct redis_config *config, const char *text)
         return "several addresses are written cluster:// or sentinel://";
     if (config->mode == REDIS_CLUSTER && config->database != 0)
         return "a cluster has no databases";
+    if (config->mode == REDIS_CLUSTER && config->near_records != 0)
+        return "\"nearCacheRecords\" is not for a cluster: leave it out, or make it 0";
     return NULL;
 }
 

@@ -43,6 +43,7 @@ struct redis_config {
     int64_t pool_size;
     int64_t connect_ms;
     int64_t budget_ms;
+    int64_t near_records;
     int64_t idle_s;        /* a connection unused for longer is not used any more; 0: no limit */
     int64_t wait_replicas; /* that have to have a write before it is answered with success */
     const char *prefix;

@@ -3,7 +3,8 @@
  * Provider "redis": records in Redis 6.0 or newer, alone, with Sentinel or as a cluster.
  *
  *  - ProviderConfig: a URL, or beego's list (config.h).
- *  - Settings: keyPrefix, poolSize, connectTimeoutMs, budgetMs, waitReplicas.
+ *  - Settings: keyPrefix, poolSize, connectTimeoutMs, budgetMs, waitReplicas,
+ *    nearCacheRecords.
  *  - Layout: <prefix>s-<key>, a string, the envelope of shared/envelope.h; <prefix>u-<user>, a
  * sorted set, the index of a user (users.h). <key> and <user> are 64 hexadecimal digits of a hash.
  *  - Atomic save: one script of one key (script.c), so that each is also one trip.
@@ -12,6 +13,8 @@
  *  - Loses: what Redis loses. Replication is asynchronous: a failover may take back what was
  *    answered with success shortly before (docs/providers/redis.md).
  *  - Owners: index first, record second (users.h); the limit is decided in the user's own key.
+ *  - Near cache, if asked for: a load may be answered by a copy (near.h) that another process has
+ * changed a moment ago (listen.h); a commit never is.
  *  - Fork: a child connects anew (shared/fork.h).
  *  - Waits: for half of the budget in each call, whatever it does; then SES_ERR_UNAVAILABLE.
  */
@@ -38,6 +41,18 @@ static int open_tls(struct redis *redis)
     return redis->tls ? SES_OK : ses_provider_fail(redis->host, SES_ERR_INVALID, "%s", why);
 }
 
+static int open_near(struct redis *redis)
+{
+    if (redis->config.near_records == 0)
+        return SES_OK;
+    redis->near = near_new((size_t)redis->config.near_records);
+    redis->listen = redis->near ? listen_new(redis, redis->near) : NULL;
+    if (!redis->listen)
+        return SES_ERR_NO_MEMORY;
+    listen_start(redis->listen);
+    return SES_OK;
+}
+
 static int redis_open(void *self, ses_provider_host *host, const char *config)
 {
     struct redis *redis = self;
@@ -47,6 +62,7 @@ static int redis_open(void *self, ses_provider_host *host, const char *config)
         .connect_ms = redis->connect_ms,
         .budget_ms = redis->budget_ms,
         .wait_replicas = redis->wait_replicas,
+        .near_records = redis->near_records,
         .prefix = redis->key_prefix ? redis->key_prefix : "sesame-",
     };
     const char *problem = redis_config_read(&redis->config, config);
@@ -54,16 +70,19 @@ static int redis_open(void *self, ses_provider_host *host, const char *config)
         return ses_provider_fail(host, SES_ERR_INVALID, "%s", problem);
     crc_init(&redis->crc);
     scripts_prepare(redis->scripts);
-    const int r = redis->config.tls ? open_tls(redis) : SES_OK;
+    int r = redis->config.tls ? open_tls(redis) : SES_OK;
     if (r < 0)
         return r;
     redis->opened = true;
-    return route_open(redis);
+    r = route_open(redis);
+    return r == SES_OK ? open_near(redis) : r;
 }
 
 static void redis_close(void *self)
 {
     struct redis *redis = self;
+    listen_free(redis->listen);
+    near_free(redis->near);
     if (redis->opened)
         route_close(redis);
     tls_free(redis->tls);
@@ -108,14 +127,11 @@ static struct ses_slice life_word(struct digits *digits, int64_t now_ms, int64_t
     return number_word(digits, life > 0 ? life : 1);
 }
 
-static int redis_load(void *self, const struct ses_key *key, int64_t now_ms,
-                      struct ses_record *ret_record)
+static int ask_for(struct redis *redis, const struct ses_key *key, struct ses_record *ret_record)
 {
-    struct redis *redis = self;
     struct batch batch = { .repeats = true };
     struct name name;
     redisReply *reply = NULL;
-    (void)now_ms; /* what has expired is handed over, too */
     name_of(redis, NAME_SESSION, key, &name);
     BATCH_ADD(&batch, word("GET"), name_slice(&name));
     int r = redis_ask(redis, name_slice(&name), &batch, redis_deadline(redis), &reply);
@@ -126,6 +142,21 @@ static int redis_load(void *self, const struct ses_key *key, int64_t now_ms,
             ? decode(redis, key, (struct ses_slice){ reply->str, reply->len }, ret_record)
             : SES_ERR_NOT_FOUND;
     reply_free(reply);
+    return r;
+}
+
+static int redis_load(void *self, const struct ses_key *key, int64_t now_ms,
+                      struct ses_record *ret_record)
+{
+    struct redis *redis = self;
+    struct near_ticket ticket;
+    (void)now_ms; /* what has expired is handed over, too */
+    if (near_get(redis->near, key, ret_record, &ticket))
+        return SES_OK;
+    listen_start(redis->listen); /* in a child it does not run yet */
+    const int r = ask_for(redis, key, ret_record);
+    if (r == SES_OK)
+        near_put(redis->near, key, &ticket, ret_record);
     return r;
 }
 
@@ -148,6 +179,7 @@ static int insert(struct redis *redis, const struct ses_key *key, int64_t now_ms
     int r = REDIS_RUN(redis, SCRIPT_CREATE, name_slice(&name), deadline, &reply,
                       number_word(&now, now_ms), (struct ses_slice){ value, len },
                       life_word(&life, now_ms, envelope->expires_ms));
+    near_forget(redis->near, key);
     if (r == SES_OK && reply->integer != ANSWER_DONE)
         r = SES_ERR_EXISTS;
     reply_free(reply);
@@ -265,6 +297,7 @@ static int redis_save(void *self, const struct ses_key *key, int64_t now_ms, uin
     redisReply *reply = NULL;
     envelope_write_head(&redis->crc, key, &saving.envelope, saving.head);
     int r = run(redis, run_save, &saving, &reply);
+    near_forget(redis->near, key);
     const bool has_more = (r == SES_OK || r == SES_ERR_CONFLICT) && reply_member(reply, 1, &more);
     if (r == SES_ERR_CONFLICT) {
         const int decoded = decode(redis, key, more, ret_winner);
@@ -286,6 +319,7 @@ static int redis_touch(void *self, const struct ses_key *key, int64_t now_ms, ui
     redisReply *reply = NULL;
     envelope_write_expiry(&redis->crc, key, expires_ms, saving.head + ENVELOPE_EXPIRY);
     const int r = run(redis, run_touch, &saving, &reply);
+    near_forget(redis->near, key);
     reply_free(reply);
     return r;
 }
@@ -301,6 +335,7 @@ static int redis_destroy(void *self, const struct ses_key *key, int64_t now_ms)
     name_of(redis, NAME_SESSION, key, &name);
     const struct script_call call = { .script = SCRIPT_DESTROY, .key = name_slice(&name) };
     const int r = redis_run(redis, &call, deadline, &reply);
+    near_forget(redis->near, key);
     if (r == SES_OK && reply_member(reply, 1, &owner))
         users_leave_owner(redis, key, owner, deadline);
     reply_free(reply);
@@ -360,6 +395,12 @@ static const struct ses_setting redis_settings[] = {
         .type = SES_SETTING_INT,
         .offset = offsetof(struct redis, wait_replicas),
         .max = 16,
+    },
+    {
+        .name = "nearCacheRecords",
+        .type = SES_SETTING_INT,
+        .offset = offsetof(struct redis, near_records),
+        .max = 10000000,
     },
     { 0 },
 };

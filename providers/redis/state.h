@@ -3,6 +3,7 @@
 #define SES_REDIS_STATE_H
 
 #include "redis/config.h"
+#include "redis/listen.h"
 #include "redis/route.h"
 #include "redis/script.h"
 #include "shared/crc.h"
@@ -18,13 +19,16 @@ struct redis {
     int64_t connect_ms;
     int64_t budget_ms;
     int64_t wait_replicas;
+    int64_t near_records;
 
     struct redis_config config;
     struct crc crc;
     struct script scripts[SCRIPTS];
     struct tls *tls;
     struct route route;
-    bool opened; /* the route has to be closed */
+    bool opened;       /* the route has to be closed */
+    struct near *near; /* NULL: off, and so is what follows */
+    struct listen *listen;
 };
 
 /* Half of the budget is for one call of a provider: whoever meets an outage meets it once in a

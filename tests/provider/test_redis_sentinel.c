@@ -146,6 +146,51 @@ static void sentinels_that_are_gone_do_not_matter_while_the_master_is_there(void
     end(shop);
 }
 
+/* ---- the near cache ---- */
+
+static int load_code(struct fixture *f, const struct ses_key *key)
+{
+    struct ses_record record = { 0 };
+    const int r = store_load(f->store, key, f->now, &record);
+    drop_record(&record);
+    return r;
+}
+
+static size_t kept(const struct redis_shop *shop)
+{
+    const struct redis *redis = store_instance(shop->f.store);
+    return near_count(redis->near);
+}
+
+static void wait_until_kept(struct redis_shop *shop, const struct ses_key *key)
+{
+    const struct deadline deadline = deadline_in(SETTLE_MS);
+    while (load_code(&shop->f, key) != SES_OK || kept(shop) == 0)
+        assert_false(deadline_passed(deadline));
+}
+
+static void near_cache_hears_from_the_new_master(void **state)
+{
+    (void)state;
+    struct redis_shop *shop = open_shop("?nearCacheRecords=100&waitReplicas=1");
+    struct redis_shop *other = open_shop("");
+    const struct ses_key key = new_key();
+    (void)put(&shop->f, &key, "alpha");
+    wait_until_kept(shop, &key);
+    server_kill(&watched.servers[0]);
+    wait_for_another_master();
+    const struct deadline deadline = deadline_in(SETTLE_MS);
+    while (kept(shop) > 0) /* what the old one told is dropped */
+        assert_false(deadline_passed(deadline));
+    wait_until_kept(shop, &key);
+    while (store_destroy(other->f.store, &key, other->f.now) != SES_OK)
+        assert_false(deadline_passed(deadline));
+    while (load_code(&shop->f, &key) != SES_ERR_NOT_FOUND)
+        assert_false(deadline_passed(deadline));
+    end(other);
+    end(shop);
+}
+
 static int start_all(void **state)
 {
     (void)state;
@@ -162,12 +207,13 @@ static int stop_all(void **state)
 
 int main(void)
 {
-    /* Three failovers, each of servers that have seen none yet. */
+    /* Four failovers, each of servers that have seen none yet. */
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(unknown_master_is_one_clear_line_at_start, start_all),
         cmocka_unit_test_teardown(new_master_is_followed_and_no_call_outlasts_its_budget, stop_all),
         cmocka_unit_test_setup_teardown(master_that_comes_back_empty_is_not_taken_for_the_master,
                                         start_all, stop_all),
+        cmocka_unit_test_setup_teardown(near_cache_hears_from_the_new_master, start_all, stop_all),
         cmocka_unit_test_setup(waiting_for_a_replica_keeps_what_was_acknowledged, start_all),
         cmocka_unit_test(too_few_replicas_are_told_as_unavailable),
         cmocka_unit_test_teardown(sentinels_that_are_gone_do_not_matter_while_the_master_is_there,

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 static volatile sig_atomic_t pipes;
@@ -27,7 +28,10 @@ struct line {
 static struct line connected(void)
 {
     int ends[2];
+    const struct timeval patience = { .tv_usec = 20000 }; /* as stream_open() sets it */
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+    (void)setsockopt(ends[0], SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    (void)setsockopt(ends[0], SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
     return (struct line){ .stream = { .fd = ends[0], .patience_ms = 20 }, .other = ends[1] };
 }
 
