@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "redis/route.h"
 
+#include "redis/cluster.h"
 #include "redis/sentinel.h"
 #include "redis/state.h"
 
@@ -116,7 +117,7 @@ const struct route_ops single_route = {
 static const struct route_ops *const kinds[] = {
     [REDIS_SINGLE] = &single_route,
     [REDIS_SENTINEL] = &sentinel_route,
-    [REDIS_CLUSTER] = NULL,
+    [REDIS_CLUSTER] = &cluster_route,
 };
 
 static void forked(void *arg)

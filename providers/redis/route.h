@@ -24,7 +24,8 @@ enum next_step {
 
 struct hop {
     struct node *node;
-    bool asking; /* say ASKING first: the slot is on its way to that node */
+    bool asking;    /* say ASKING first: the slot is on its way to that node */
+    unsigned count; /* of hops, for the route's own use */
 };
 
 struct route_ops {
