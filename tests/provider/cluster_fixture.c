@@ -274,10 +274,35 @@ struct ses_key cluster_key(unsigned first, unsigned last)
     }
 }
 
+/* ---- stores ---- */
+
 char *cluster_url(const struct redis_cluster *cluster, int node, const char *parameters,
                   char url[URL_ROOM])
 {
     (void)snprintf(url, URL_ROOM, "cluster://127.0.0.1:%d%s", cluster->nodes[node].port,
                    parameters);
     return url;
+}
+
+struct redis_shop *cluster_shop(const struct redis_cluster *cluster, int node,
+                                const char *parameters)
+{
+    struct redis_shop *shop = calloc(1, sizeof *shop);
+    char url[URL_ROOM];
+    assert_ok(shop_open(shop, cluster_url(cluster, node, parameters, url)));
+    return shop;
+}
+
+void cluster_shop_end(struct redis_shop *shop)
+{
+    shop_close(shop);
+    free(shop);
+}
+
+int cluster_load(const struct redis_shop *shop, const struct ses_key *key)
+{
+    struct ses_record record = { 0 };
+    const int r = store_load(shop->f.store, key, shop->f.now, &record);
+    drop_record(&record);
+    return r;
 }

@@ -25,6 +25,14 @@ void cluster_settle(const struct redis_cluster *cluster);
 char *cluster_url(const struct redis_cluster *cluster, int node, const char *parameters,
                   char url[URL_ROOM]);
 
+/* A store on it, which has to open, and the end of it. */
+struct redis_shop *cluster_shop(const struct redis_cluster *cluster, int node,
+                                const char *parameters);
+void cluster_shop_end(struct redis_shop *shop);
+
+/* What loading answers; nothing is kept. */
+int cluster_load(const struct redis_shop *shop, const struct ses_key *key);
+
 /* Says one command of plain words to the node. It must not answer with an error. */
 SES_PRINTF(3, 4)
 void cluster_tell(const struct redis_cluster *cluster, int node, const char *format, ...);
