@@ -238,6 +238,7 @@ static enum next_step follow(struct redis *redis, const struct ses_slice *key, s
         ask_around(redis, NULL, deadline);
         end_turn(redis);
     }
+    route_tell(redis);
     return go_to(hop, owner, false);
 }
 
@@ -252,6 +253,7 @@ static enum next_step look_around(struct redis *redis, const struct ses_slice *k
         if (cluster_find(redis, key) == before)
             cluster->first = cluster->first->next;
         end_turn(redis);
+        route_tell(redis);
     }
     return go_to(hop, cluster_find(redis, key), false);
 }

@@ -58,6 +58,21 @@ int route_greet(struct redis *redis, struct node *node, struct deadline deadline
     return ses_provider_fail(redis->host, SES_ERR_UNAVAILABLE, "%s: %s", name, why);
 }
 
+void route_tell(struct redis *redis)
+{
+    struct route *route = &redis->route;
+    struct node *node;
+    bool lost = false;
+    for (size_t i = 0; !lost && (node = route->ops->each(redis, i)); i++)
+        lost = pool_is_lost(&node->pool);
+    (void)pthread_mutex_lock(&route->mutex);
+    const bool changed = route->lost != lost;
+    route->lost = lost;
+    (void)pthread_mutex_unlock(&route->mutex);
+    if (changed)
+        ses_provider_reachable(redis->host, !lost);
+}
+
 /* ---- one server ---- */
 
 static int single_open(struct redis *redis, struct deadline deadline)
