@@ -80,10 +80,10 @@ static void wait_a_little(struct deadline deadline, const char *what)
     (void)nanosleep(&moment, NULL); /* polls, with a bound */
 }
 
-static void start_node(struct redis_cluster *cluster, int i)
+static void start_node(struct redis_cluster *cluster, int i, int timeout_ms)
 {
     char timeout[16], bus[16];
-    (void)snprintf(timeout, sizeof timeout, "%d", CLUSTER_NODE_TIMEOUT_MS);
+    (void)snprintf(timeout, sizeof timeout, "%d", timeout_ms);
     (void)snprintf(bus, sizeof bus, "%d", free_port());
     const char *const words[] = {
         "--cluster-enabled", "yes", "--cluster-node-timeout", timeout, "--cluster-port", bus,
@@ -114,10 +114,10 @@ static void join_replica(const struct redis_cluster *cluster, int i)
     }
 }
 
-void cluster_start(struct redis_cluster *cluster)
+void cluster_start(struct redis_cluster *cluster, int node_timeout_ms)
 {
     for (int i = 0; i < CLUSTER_NODES; i++)
-        start_node(cluster, i);
+        start_node(cluster, i, node_timeout_ms);
     for (int i = 0; i < CLUSTER_MASTERS; i++)
         cluster_tell(cluster, i, "CLUSTER ADDSLOTSRANGE %d %d", SLOTS * i / CLUSTER_MASTERS,
                      SLOTS * (i + 1) / CLUSTER_MASTERS - 1);
@@ -172,18 +172,32 @@ static bool is_in_step(const struct redis_cluster *cluster, int node)
            (master || says(cluster, node, "INFO replication", "master_link_status:up"));
 }
 
+/* Who takes a slot without knowing the latest may take one that another has taken, too. */
+static long cluster_epoch(const struct redis_cluster *cluster, int node)
+{
+    static const char name[] = "cluster_current_epoch:";
+    redisReply *reply = ask(cluster, node, "CLUSTER INFO");
+    const char *at = reply && reply->str ? strstr(reply->str, name) : NULL;
+    const long epoch = at ? strtol(at + strlen(name), NULL, 10) : -1;
+    reply_free(reply);
+    return epoch;
+}
+
 static bool all_agree(const struct redis_cluster *cluster)
 {
     int first[SLOTS], view[SLOTS];
+    long epoch = 0;
     bool any = false;
     for (int i = 0; i < CLUSTER_NODES; i++) {
         if (!cluster->nodes[i].pid)
             continue;
+        const long its = cluster_epoch(cluster, i);
         read_view(cluster, i, any ? view : first);
-        if (!is_in_step(cluster, i) || !view_is_sound(cluster, first) ||
+        if ((any && its != epoch) || !is_in_step(cluster, i) || !view_is_sound(cluster, first) ||
             (any && memcmp(first, view, sizeof view) != 0))
             return false;
         any = true;
+        epoch = its;
     }
     return any;
 }

@@ -7,14 +7,16 @@
 
 /* A cluster of Redis: the first nodes are masters at first, with a third of the slots each, and
  * each of the others is a replica of one of them. */
-enum { CLUSTER_MASTERS = 3, CLUSTER_NODES = 6, CLUSTER_NODE_TIMEOUT_MS = 1000 };
+enum { CLUSTER_MASTERS = 3, CLUSTER_NODES = 6 };
 
 struct redis_cluster {
     struct server nodes[CLUSTER_NODES];
     char ids[CLUSTER_NODES][41];
 };
 
-void cluster_start(struct redis_cluster *cluster);
+/* A master that is silent for that long is replaced. */
+enum { CLUSTER_PATIENT_MS = 15000, CLUSTER_HASTY_MS = 1000 };
+void cluster_start(struct redis_cluster *cluster, int node_timeout_ms);
 void cluster_end(struct redis_cluster *cluster);
 
 /* Until all nodes that run agree on who has what, every slot has a master that runs, and every
@@ -46,7 +48,8 @@ long cluster_stats(const struct redis_cluster *cluster, const char *section, con
 /* Which node is the master of that slot, by its own account; -1: none that runs. */
 int cluster_master_of(const struct redis_cluster *cluster, unsigned slot);
 
-/* Moves a slot with all that is in it, while others use it. */
+/* Moves a slot with all that is in it, while others use it. To the same node as before, or of a
+ * cluster that has settled. */
 void cluster_move(const struct redis_cluster *cluster, unsigned slot, int from, int to);
 /* The first part of that, and the last. */
 void cluster_begin_move(const struct redis_cluster *cluster, unsigned slot, int from, int to);

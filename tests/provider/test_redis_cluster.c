@@ -7,7 +7,7 @@ int main(void)
 {
     static struct redis_cluster cluster;
     char url[URL_ROOM];
-    cluster_start(&cluster);
+    cluster_start(&cluster, CLUSTER_PATIENT_MS);
     const struct ses_conformance subject = {
         .size = sizeof subject,
         .ops = &ses_provider_redis,

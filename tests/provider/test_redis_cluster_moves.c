@@ -39,6 +39,13 @@ static long maps(void)
     return cluster_stats(&cluster, "commandstats", "cmdstat_cluster|slots:calls=");
 }
 
+static void move_back(unsigned slot)
+{
+    cluster_settle(&cluster);
+    cluster_move(&cluster, slot, 1, 0);
+    cluster_settle(&cluster);
+}
+
 /* ---- the map ---- */
 
 static void servers_agree_on_the_slots_of_keys(void **state)
@@ -82,7 +89,7 @@ static void nodes_that_name_no_host_are_where_they_were_asked(void **state)
     const struct ses_key key = cluster_key(70, 90);
     cluster_move(&cluster, cluster_slot(&key), 0, 1);
     assert_code(cluster_load(shop, &key), SES_ERR_NOT_FOUND); /* "MOVED 80 :6381" */
-    cluster_move(&cluster, cluster_slot(&key), 1, 0);
+    move_back(cluster_slot(&key));
     cluster_shop_end(shop);
     for (int i = 0; i < CLUSTER_NODES; i++)
         cluster_tell(&cluster, i, "CONFIG SET cluster-preferred-endpoint-type ip");
@@ -130,7 +137,7 @@ static void slot_on_its_way_is_asked_for_at_both_ends_and_stays_in_the_map(void 
     cluster_end_move(&cluster, slot, 0, 1);
     assert_ok(cluster_load(shop, &there));
     assert_ok(cluster_load(shop, &later));
-    cluster_move(&cluster, slot, 1, 0);
+    move_back(slot);
     cluster_shop_end(shop);
 }
 
@@ -164,7 +171,7 @@ static void many_that_meet_a_moved_slot_at_once_ask_for_the_map_once(void **stat
     const long settled = moves();
     assert_code(cluster_load(shop, &key), SES_ERR_NOT_FOUND);
     assert_int_equal(moves(), settled);
-    cluster_move(&cluster, cluster_slot(&key), 1, 0);
+    move_back(cluster_slot(&key));
     cluster_shop_end(shop);
 }
 
@@ -251,9 +258,10 @@ static void *move_all(void *arg)
 {
     atomic_bool *done = arg;
     for (unsigned slot = HOT_FIRST; slot <= HOT_LAST; slot++)
-        cluster_move(&cluster, slot, 0, 1 + (int)slot % 2);
+        cluster_move(&cluster, slot, 0, 1);
+    cluster_settle(&cluster);
     for (unsigned slot = HOT_FIRST; slot <= HOT_LAST; slot++)
-        cluster_move(&cluster, slot, 1 + (int)slot % 2, 0);
+        cluster_move(&cluster, slot, 1, 0);
     *done = true;
     return NULL;
 }
@@ -313,7 +321,7 @@ static void slots_that_move_under_load_lose_nothing(void **state)
 static int start_all(void **state)
 {
     (void)state;
-    cluster_start(&cluster);
+    cluster_start(&cluster, CLUSTER_PATIENT_MS);
     return 0;
 }
 
