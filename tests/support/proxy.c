@@ -51,7 +51,7 @@ static bool answer(struct pass *pass, unsigned char *bytes, size_t len)
 {
     const unsigned amount = pass->proxy->amount, before = pass->passed;
     pass->passed += (unsigned)len;
-    switch (pass->proxy->fault) {
+    switch ((int)pass->proxy->fault) {
     case PROXY_CUT:
     case PROXY_SWALLOW: {
         const size_t left = before < amount ? amount - before : 0;
