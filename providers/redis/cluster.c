@@ -50,14 +50,14 @@ static bool read_range(struct redis *redis, const struct node *asked, const redi
 {
     int64_t first, last;
     if (!reply_number(reply, 0, &first) || !reply_number(reply, 1, &last) || reply->elements < 3 ||
-        first < 0 || last >= SLOTS)
+        first < 0 || first > last || last >= SLOTS)
         return false;
     for (size_t i = 3; i < reply->elements; i++)
         (void)read_node(redis, asked, reply->element[i]);
     struct node *master = read_node(redis, asked, reply->element[2]);
     for (int64_t slot = first; master && slot <= last; slot++)
         slots_give(&redis->route.cluster->slots, (unsigned)slot, master);
-    return master && first <= last;
+    return master;
 }
 
 /* Half of the time, so that there is some for others if this one does not answer. */
@@ -107,19 +107,24 @@ static struct node *newest_node(struct redis *redis)
     return node;
 }
 
+/* All in turn, without an end. */
+static struct node *node_after(struct redis *redis, const struct node *node)
+{
+    return node && node->next ? node->next : newest_node(redis);
+}
+
 /* Until one answers, from the first on; but not @p lost. The next time begins where this one ends.
  * @return false, with a line in @p why, when nothing was learnt. */
 static bool ask_for_map(struct redis *redis, const struct node *lost, struct deadline deadline,
                         char *why, size_t why_size)
 {
     struct cluster *cluster = redis->route.cluster;
-    struct node *newest = newest_node(redis), *first = cluster->first ? cluster->first : newest;
-    struct node *node = first;
+    struct node *first = cluster->first, *node = first;
     bool learnt = false;
     do {
         cluster->first = node;
         learnt = node != lost && learn(redis, node, deadline, why, why_size);
-        node = node->next ? node->next : newest;
+        node = node_after(redis, cluster->first);
     } while (!learnt && node != first && !too_late(redis, deadline));
     return learnt;
 }
@@ -168,10 +173,12 @@ static int cluster_open(struct redis *redis, struct deadline deadline)
     if (!cluster)
         return SES_ERR_NO_MEMORY;
     (void)pthread_cond_init(&cluster->asked, NULL);
-    for (size_t i = config->address_count; i-- > 0;) {
-        if (!route_node(redis, &config->addresses[i]))
-            return SES_ERR_NO_MEMORY;
-    }
+    size_t i = config->address_count;
+    do {
+        cluster->first = route_node(redis, &config->addresses[--i]);
+    } while (cluster->first && i > 0);
+    if (!cluster->first)
+        return SES_ERR_NO_MEMORY;
     if (ask_for_map(redis, NULL, deadline, why, sizeof why))
         return SES_OK;
     node_name(cluster->first, name);
@@ -251,7 +258,7 @@ static enum next_step look_around(struct redis *redis, const struct ses_slice *k
     if (take_turn(redis, CLUSTER_PAUSE_MS, true, deadline)) {
         ask_around(redis, lost, deadline);
         if (cluster_find(redis, key) == before)
-            cluster->first = cluster->first->next;
+            cluster->first = node_after(redis, cluster->first);
         end_turn(redis);
         route_tell(redis);
     }
