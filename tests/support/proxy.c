@@ -51,12 +51,13 @@ static bool answer(struct pass *pass, unsigned char *bytes, size_t len)
 {
     const unsigned amount = pass->proxy->amount, before = pass->passed;
     pass->passed += (unsigned)len;
-    switch ((int)pass->proxy->fault) {
+    const int fault = pass->proxy->fault;
+    switch (fault) {
     case PROXY_CUT:
     case PROXY_SWALLOW: {
         const size_t left = before < amount ? amount - before : 0;
         const bool sent = send_all(pass->client, bytes, len < left ? len : left);
-        return sent && (len <= left || pass->proxy->fault == PROXY_SWALLOW);
+        return sent && (len <= left || fault == PROXY_SWALLOW);
     }
     case PROXY_SLOW:
         return send_slowly(pass, bytes, len, amount);
