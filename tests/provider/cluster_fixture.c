@@ -13,6 +13,7 @@ enum { WORDS_ROOM = 4096, SETTLE_MS = 30000 };
 
 /* ---- one node ---- */
 
+SES_PRINTF(3, 0)
 static redisReply *say(const struct redis_cluster *cluster, int node, const char *format,
                        va_list args)
 {
