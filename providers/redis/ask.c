@@ -140,23 +140,38 @@ static enum trip travel(const struct hop *hop, const struct batch *batch, struct
     return TRIP_LOST;
 }
 
+static int take_answer(const struct redis *redis, const struct node *node, redisReply *reply,
+                       redisReply **ret_reply)
+{
+    if (reply && reply->type != REDIS_REPLY_ERROR) {
+        *ret_reply = reply;
+        return SES_OK;
+    }
+    const int code =
+        reply ? judge(redis, node, reply) : redis_fail(redis, node, "there is no answer");
+    reply_free(reply);
+    return code;
+}
+
+redisReply *node_try(struct node *node, const struct batch *batch, struct deadline deadline,
+                     char *why, size_t why_size)
+{
+    const struct hop hop = { .node = node };
+    redisReply *reply = NULL;
+    (void)snprintf(why, why_size, "out of memory");
+    if (!batch->failed)
+        (void)travel(&hop, batch, deadline, &reply, why, why_size);
+    return reply;
+}
+
 int node_ask(struct redis *redis, struct node *node, const struct batch *batch,
              struct deadline deadline, redisReply **ret_reply)
 {
     char why[200];
-    redisReply *reply = NULL;
-    const struct hop hop = { .node = node };
     if (batch->failed)
         return SES_ERR_NO_MEMORY;
-    if (travel(&hop, batch, deadline, &reply, why, sizeof why) != TRIP_DONE)
-        return redis_fail(redis, node, why);
-    if (reply->type == REDIS_REPLY_ERROR) {
-        const int code = judge(redis, node, reply);
-        reply_free(reply);
-        return code;
-    }
-    *ret_reply = reply;
-    return SES_OK;
+    redisReply *reply = node_try(node, batch, deadline, why, sizeof why);
+    return reply ? take_answer(redis, node, reply, ret_reply) : redis_fail(redis, node, why);
 }
 
 /* ---- as many trips as it takes ---- */
@@ -207,19 +222,6 @@ static int ask_any(struct redis *redis, struct ses_slice key, const struct batch
         if (step == STEP_LATER)
             pause_before(tries, deadline);
     }
-}
-
-static int take_answer(const struct redis *redis, const struct node *node, redisReply *reply,
-                       redisReply **ret_reply)
-{
-    if (reply && reply->type != REDIS_REPLY_ERROR) {
-        *ret_reply = reply;
-        return SES_OK;
-    }
-    const int code =
-        reply ? judge(redis, node, reply) : redis_fail(redis, node, "there is no answer");
-    reply_free(reply);
-    return code;
 }
 
 int redis_ask(struct redis *redis, struct ses_slice key, const struct batch *batch,

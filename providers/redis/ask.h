@@ -61,6 +61,10 @@ int redis_look(struct redis *redis, const struct ses_key *keys, size_t count, lo
 int node_ask(struct redis *redis, struct node *node, const struct batch *batch,
              struct deadline deadline, redisReply **ret_reply);
 
+/* The same, untold: any reply, or NULL with a line in @p why. */
+redisReply *node_try(struct node *node, const struct batch *batch, struct deadline deadline,
+                     char *why, size_t why_size);
+
 /* A failure that was not told yet. */
 int redis_fail(const struct redis *redis, const struct node *node, const char *why);
 

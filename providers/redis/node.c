@@ -114,7 +114,7 @@ static void on_change(void *arg, bool reachable)
     node_name(node, name);
     (void)ses_provider_fail(node->redis->host, reachable ? SES_ERR_NOT_FOUND : SES_ERR_UNAVAILABLE,
                             "%s %s", name, reachable ? "answers again" : "does not answer");
-    ses_provider_reachable(node->redis->host, reachable);
+    route_tell(node->redis);
 }
 
 /* ---- the node ---- */

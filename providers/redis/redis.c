@@ -350,8 +350,7 @@ static int redis_ping(void *self)
     struct batch batch = { .repeats = true };
     redisReply *reply = NULL;
     BATCH_ADD(&batch, word("PING"));
-    const int r =
-        node_ask(redis, redis->route.ops->find(redis, NULL), &batch, redis_deadline(redis), &reply);
+    const int r = redis_ask(redis, word(""), &batch, redis_deadline(redis), &reply);
     batch_free(&batch);
     reply_free(reply);
     return r;

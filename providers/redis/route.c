@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "redis/route.h"
 
+#include "redis/cluster.h"
 #include "redis/sentinel.h"
 #include "redis/state.h"
 
@@ -55,6 +56,21 @@ int route_greet(struct redis *redis, struct node *node, struct deadline deadline
     }
     node_name(node, name);
     return ses_provider_fail(redis->host, SES_ERR_UNAVAILABLE, "%s: %s", name, why);
+}
+
+void route_tell(struct redis *redis)
+{
+    struct route *route = &redis->route;
+    struct node *node;
+    bool lost = false;
+    for (size_t i = 0; !lost && (node = route->ops->each(redis, i)); i++)
+        lost = pool_is_lost(&node->pool);
+    (void)pthread_mutex_lock(&route->mutex);
+    const bool changed = route->lost != lost;
+    route->lost = lost;
+    (void)pthread_mutex_unlock(&route->mutex);
+    if (changed)
+        ses_provider_reachable(redis->host, !lost);
 }
 
 /* ---- one server ---- */
@@ -116,7 +132,7 @@ const struct route_ops single_route = {
 static const struct route_ops *const kinds[] = {
     [REDIS_SINGLE] = &single_route,
     [REDIS_SENTINEL] = &sentinel_route,
-    [REDIS_CLUSTER] = NULL,
+    [REDIS_CLUSTER] = &cluster_route,
 };
 
 static void forked(void *arg)

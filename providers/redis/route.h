@@ -24,7 +24,8 @@ enum next_step {
 
 struct hop {
     struct node *node;
-    bool asking; /* say ASKING first: the slot is on its way to that node */
+    bool asking;    /* say ASKING first: the slot is on its way to that node */
+    unsigned count; /* of hops, for the route's own use */
 };
 
 struct route_ops {
@@ -57,6 +58,7 @@ struct route {
     pthread_mutex_t mutex; /* of what the route learns */
     struct node *nodes;    /* all that there ever were; only added to, under the mutex */
     struct node *master;   /* single, sentinel */
+    bool lost;             /* it was told that one of those that hold keys does not answer */
     struct fork_watch watch;
     struct cluster *cluster;
     struct sentinel *sentinel;
@@ -70,6 +72,10 @@ struct node *route_node(struct redis *redis, const struct redis_address *address
 
 /* Asks one server at once, to tell an operator's mistake at start. */
 int route_greet(struct redis *redis, struct node *node, struct deadline deadline);
+
+/* After a node was lost or came back, or another one has its place: tells the manager whether all
+ * that hold keys answer, if that has changed. The mutex is not held. */
+void route_tell(struct redis *redis);
 
 extern const struct route_ops single_route;
 

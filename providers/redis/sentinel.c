@@ -114,6 +114,7 @@ static void find_master(struct redis *redis, struct deadline deadline)
         (void)pthread_cond_broadcast(&sentinel->asked);
     }
     (void)pthread_mutex_unlock(&route->mutex);
+    route_tell(redis);
 }
 
 /* ---- as a route ---- */

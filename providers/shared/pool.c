@@ -238,6 +238,14 @@ void pool_drop_idle(struct pool *pool)
     } while (connection);
 }
 
+bool pool_is_lost(struct pool *pool)
+{
+    (void)pthread_mutex_lock(&pool->mutex);
+    const bool lost = pool->circuit.open;
+    (void)pthread_mutex_unlock(&pool->mutex);
+    return lost;
+}
+
 uint32_t pool_count(struct pool *pool)
 {
     (void)pthread_mutex_lock(&pool->mutex);

@@ -68,6 +68,9 @@ void pool_give(struct pool *pool, struct pooled *connection, enum pool_verdict v
 /* Closes those that nobody uses: the server is another one now. */
 void pool_drop_idle(struct pool *pool);
 
+/* Did it tell that the server does not answer, and nothing else since? */
+bool pool_is_lost(struct pool *pool);
+
 /* How many connections there are. */
 uint32_t pool_count(struct pool *pool);
 

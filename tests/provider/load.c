@@ -4,8 +4,9 @@
 #include "shared/deadline.h"
 
 #include <stdio.h>
+#include <time.h>
 
-enum { END_EVERY = 50 };
+enum { END_EVERY = 50, WAIT_MS = 30000 };
 
 static uint32_t number_of(const struct ses_record *record)
 {
@@ -39,7 +40,7 @@ static int load_one(struct loader *loader, const struct ses_key *key, struct ses
 static void begin_account(struct loader *loader, struct account *account)
 {
     const uint32_t first = 0;
-    *account = (struct account){ .key = new_key(), .acknowledged = UINT32_MAX };
+    *account = (struct account){ .key = loader->draw(), .acknowledged = UINT32_MAX };
     struct ses_record record = record_of(loader, &first);
     const int64_t before = monotonic_ms();
     const int r =
@@ -103,11 +104,12 @@ static void *run_loader(void *arg)
     return NULL;
 }
 
-void load_begin(struct load *load, struct fixture *f)
+void load_begin(struct load *load, struct fixture *f, struct ses_key (*draw)(void))
 {
     *load = (struct load){ .stop = false };
     for (int i = 0; i < LOAD_THREADS; i++) {
         load->loaders[i].f = f;
+        load->loaders[i].draw = draw;
         load->loaders[i].stop = &load->stop;
         for (int j = 0; j < LOAD_SESSIONS; j++)
             load->loaders[i].accounts[j].acknowledged = UINT32_MAX;
@@ -120,6 +122,25 @@ void load_end(struct load *load)
     load->stop = true;
     for (int i = 0; i < LOAD_THREADS; i++)
         assert_int_equal(pthread_join(load->threads[i], NULL), 0);
+}
+
+static uint64_t count_writes(const struct load *load)
+{
+    uint64_t writes = 0;
+    for (int i = 0; i < LOAD_THREADS; i++)
+        writes += load->loaders[i].writes;
+    return writes;
+}
+
+void load_wait(const struct load *load, uint64_t more)
+{
+    const struct timespec moment = { .tv_nsec = 2000000 };
+    const struct deadline deadline = deadline_in(WAIT_MS);
+    const uint64_t wanted = count_writes(load) + more;
+    while (count_writes(load) < wanted) {
+        assert_false(deadline_passed(deadline));
+        (void)nanosleep(&moment, NULL); /* polls, with a bound */
+    }
 }
 
 /* ---- afterwards ---- */

@@ -19,6 +19,7 @@ struct account {
 
 struct loader {
     struct fixture *f;
+    struct ses_key (*draw)(void); /* keys that were never used */
     const _Atomic bool *stop;
     struct account accounts[LOAD_SESSIONS];
     struct ses_key ended[LOAD_ENDED_MOST]; /* destroyed, and acknowledged */
@@ -30,13 +31,17 @@ struct loader {
     uint32_t wrong;          /* what no store may answer */
 };
 
-/* Begins LOAD_THREADS loaders; load_end() stops them and waits. */
+/* Begins LOAD_THREADS loaders, whose sessions have keys from @p draw; load_end() stops them and
+ * waits. */
 struct load {
     struct loader loaders[LOAD_THREADS];
     pthread_t threads[LOAD_THREADS];
     _Atomic bool stop;
 };
-void load_begin(struct load *load, struct fixture *f);
+void load_begin(struct load *load, struct fixture *f, struct ses_key (*draw)(void));
+
+/* Until so many more writes are acknowledged. */
+void load_wait(const struct load *load, uint64_t more);
 void load_end(struct load *load);
 
 /* What the store has now, against the accounts. */

@@ -25,21 +25,6 @@ static void end(struct redis_shop *shop)
     free(shop);
 }
 
-/* Until somebody has written so many more. */
-static void wait_for_writes(const struct load *load, uint64_t more)
-{
-    const struct deadline deadline = deadline_in(SETTLE_MS);
-    uint64_t before = 0, now = 0;
-    for (int i = 0; i < LOAD_THREADS; i++)
-        before += load->loaders[i].writes;
-    while (now < before + more) {
-        assert_false(deadline_passed(deadline));
-        now = 0;
-        for (int i = 0; i < LOAD_THREADS; i++)
-            now += load->loaders[i].writes;
-    }
-}
-
 static void wait_for_another_master(void)
 {
     const struct deadline deadline = deadline_in(SETTLE_MS);
@@ -51,11 +36,11 @@ static struct losses fail_over(const char *parameters)
 {
     static struct load load;
     struct redis_shop *shop = open_shop(parameters);
-    load_begin(&load, &shop->f);
-    wait_for_writes(&load, 500);
+    load_begin(&load, &shop->f, new_key);
+    load_wait(&load, 500);
     server_kill(&watched.servers[0]);
     wait_for_another_master();
-    wait_for_writes(&load, 500);
+    load_wait(&load, 500);
     load_end(&load);
     const struct losses losses = load_audit(&load, &shop->f);
     end(shop);
