@@ -7,6 +7,7 @@
 
 static const char default_port[] = "11211";
 static const char unix_mark[] = "unix:";
+static const char what_a_server_is[] = "a server is host:port, [IPv6 address]:port or unix:/path";
 
 static const char host_letters[] =
     "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_";
@@ -32,7 +33,7 @@ static const char *read_port(struct memcached_address *server, const char *after
 {
     server->port = after[0] ? after + 1 : default_port;
     if (after[0] && after[0] != ':')
-        return "a server is host:port, [IPv6 address]:port or unix:/path";
+        return what_a_server_is;
     return port_is_valid(server->port) ? NULL : "a server's port is a number from 1 to 65535";
 }
 
@@ -50,19 +51,14 @@ static const char *read_ipv6(struct memcached_address *server, char *text)
 
 static const char *read_host(struct memcached_address *server, char *text)
 {
-    char *colon = strchr(text, ':');
-    server->host = text;
-    server->port = default_port;
-    if (colon)
-        *colon = '\0';
-    if (!consists_of(server->host, host_letters))
-        return "a server is host:port, [IPv6 address]:port or unix:/path";
-    if (!colon)
-        return NULL;
-    server->port = colon + 1;
-    if (strchr(server->port, ':'))
+    const size_t len = strcspn(text, ":");
+    const char *after = text + len;
+    if (after[0] && strchr(after + 1, ':') && consists_of(text, ipv6_letters))
         return "an IPv6 address stands in brackets: [::1]:11211";
-    return port_is_valid(server->port) ? NULL : "a server's port is a number from 1 to 65535";
+    const char *problem = read_port(server, after);
+    text[len] = '\0';
+    server->host = text;
+    return consists_of(text, host_letters) ? problem : what_a_server_is;
 }
 
 static const char *read_path(struct memcached_address *server, const char *path)

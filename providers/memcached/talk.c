@@ -116,26 +116,37 @@ static enum answer judge_error(struct ses_slice line)
                                                                        : ANSWER_LOST;
 }
 
-/* An answer of one line. */
-static enum answer hear(struct wire *wire, struct deadline deadline)
+struct reply {
+    const char *line;
+    enum answer answer;
+};
+
+/* An answer of one line, of those that the command has; their list ends with NULL. */
+static enum answer hear(struct wire *wire, const struct reply *replies, struct deadline deadline)
 {
-    static const struct {
-        const char *line;
-        enum answer answer;
-    } known[] = {
-        { "STORED", ANSWER_DONE },        { "DELETED", ANSWER_DONE },
-        { "NOT_STORED", ANSWER_PRESENT }, { "EXISTS", ANSWER_CHANGED },
-        { "NOT_FOUND", ANSWER_ABSENT },
-    };
     struct ses_slice line;
     if (!wire_read_line(wire, deadline, &line))
         return ANSWER_LOST;
-    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
-        if (is_text(line, known[i].line))
-            return rest(wire, known[i].answer);
+    for (; replies->line; replies++) {
+        if (is_text(line, replies->line))
+            return rest(wire, replies->answer);
     }
     return rest(wire, judge_error(line));
 }
+
+static const struct reply store_replies[][4] = {
+    [STORE_ADD] = { { "STORED", ANSWER_DONE }, { "NOT_STORED", ANSWER_PRESENT } },
+    [STORE_SET] = { { "STORED", ANSWER_DONE } },
+    [STORE_CAS] = { { "STORED", ANSWER_DONE },
+                    { "EXISTS", ANSWER_CHANGED },
+                    { "NOT_FOUND", ANSWER_ABSENT } },
+};
+
+static const struct reply delete_replies[] = {
+    { "DELETED", ANSWER_DONE },
+    { "NOT_FOUND", ANSWER_ABSENT },
+    { 0 },
+};
 
 /* VALUE name flags bytes unique */
 static bool read_head(struct ses_slice line, const struct name *name, uint64_t *ret_len,
@@ -173,12 +184,13 @@ enum answer talk_store(struct wire *wire, const struct name *name, const struct 
     if (storing->head.len + storing->data.len > wire->item_most)
         return ANSWER_TOO_LARGE;
     const enum answer sent = send_store(wire, name, storing, deadline);
-    return sent == ANSWER_DONE ? hear(wire, deadline) : sent;
+    return sent == ANSWER_DONE ? hear(wire, store_replies[storing->verb], deadline) : sent;
 }
 
 enum answer talk_delete(struct wire *wire, const struct name *name, struct deadline deadline)
 {
-    return send_line(wire, "delete", name, deadline) ? hear(wire, deadline) : ANSWER_LOST;
+    return send_line(wire, "delete", name, deadline) ? hear(wire, delete_replies, deadline)
+                                                     : ANSWER_LOST;
 }
 
 enum answer talk_version(struct wire *wire, struct deadline deadline)
