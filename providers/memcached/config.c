@@ -18,23 +18,16 @@ static bool consists_of(const char *text, const char *letters)
     return text[0] && text[strspn(text, letters)] == '\0';
 }
 
-static bool port_is_valid(const char *port)
-{
-    if (!consists_of(port, "0123456789") || strlen(port) > 5)
-        return false;
-    const long number = strtol(port, NULL, 10);
-    return number >= 1 && number <= 65535;
-}
-
 /* ---- one server ---- */
 
 /* What follows the host is nothing, or a colon and a port. */
 static const char *read_port(struct memcached_address *server, const char *after)
 {
     server->port = after[0] ? after + 1 : default_port;
-    if (after[0] && after[0] != ':')
+    if ((after[0] && after[0] != ':') || !consists_of(server->port, "0123456789"))
         return what_a_server_is;
-    return port_is_valid(server->port) ? NULL : "a server's port is a number from 1 to 65535";
+    const long number = strlen(server->port) <= 5 ? strtol(server->port, NULL, 10) : 0;
+    return number >= 1 && number <= 65535 ? NULL : "a server's port is a number from 1 to 65535";
 }
 
 static const char *read_ipv6(struct memcached_address *server, char *text)
