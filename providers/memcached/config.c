@@ -94,7 +94,7 @@ static const char *add_server(struct memcached_config *config, char *text)
     return problem;
 }
 
-const char *config_read(struct memcached_config *config, const char *text)
+const char *memcached_config_read(struct memcached_config *config, const char *text)
 {
     const char *problem = NULL;
     *config = (struct memcached_config){ .text = strdup(text) };
@@ -114,7 +114,7 @@ const char *config_read(struct memcached_config *config, const char *text)
     return problem;
 }
 
-void config_free(struct memcached_config *config)
+void memcached_config_free(struct memcached_config *config)
 {
     free(config->text);
     *config = (struct memcached_config){ 0 };

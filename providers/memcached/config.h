@@ -24,8 +24,8 @@ struct memcached_config {
 };
 
 /* @return NULL, or what is wrong and what would be right. */
-const char *config_read(struct memcached_config *config, const char *text);
-void config_free(struct memcached_config *config);
+const char *memcached_config_read(struct memcached_config *config, const char *text);
+void memcached_config_free(struct memcached_config *config);
 
 /* A prefix of keys: NULL, or what is wrong with it. */
 const char *prefix_check(const char *prefix);

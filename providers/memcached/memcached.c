@@ -23,7 +23,7 @@ static const char *prepare(struct memcached *memcached, const char *config)
 {
     if (!memcached->key_prefix)
         memcached->key_prefix = "sesame-";
-    const char *problem = config_read(&memcached->config, config);
+    const char *problem = memcached_config_read(&memcached->config, config);
     if (!problem)
         problem = prefix_check(memcached->key_prefix);
     if (!problem && !ring_open(&memcached->ring, &memcached->config))
@@ -66,7 +66,7 @@ static void memcached_close(void *self)
     for (size_t i = 0; i < MEMCACHED_SERVERS_MOST; i++)
         node_end(&memcached->nodes[i]);
     ring_close(&memcached->ring);
-    config_free(&memcached->config);
+    memcached_config_free(&memcached->config);
 }
 
 /* ---- records ---- */
