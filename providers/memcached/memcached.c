@@ -207,7 +207,9 @@ static int touch_once(struct visit *visit, uint64_t expected, int64_t expires_ms
     const int r = look_for(visit, expected, &found);
     if (r < 0 || expires_ms <= found.envelope.expires_ms)
         return r;
-    return visit_extend(visit, &found, expires_ms);
+    const int extended = visit_extend(visit, &found, expires_ms);
+    const bool no_room = extended == SES_ERR_FULL || extended == SES_ERR_TOO_LARGE;
+    return no_room ? SES_ERR_UNAVAILABLE : extended; /* it lives on, as long as it did */
 }
 
 static int memcached_touch(void *self, const struct ses_key *key, int64_t now_ms, uint64_t expected,

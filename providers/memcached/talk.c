@@ -11,7 +11,7 @@ enum { COMMAND_ROOM = NAME_ROOM + 100, SETTINGS_MOST = 1000, ITEM_MOST = 1 << 30
 
 static bool is_text(struct ses_slice line, const char *text)
 {
-    return line.len == strlen(text) && memcmp(line.data, text, line.len) == 0;
+    return line.len == strlen(text) && begins_with(line, text, line.len);
 }
 
 static void skip(struct ses_slice *line, size_t len)
@@ -22,7 +22,7 @@ static void skip(struct ses_slice *line, size_t len)
 
 static bool take_text(struct ses_slice *line, const char *text, size_t len)
 {
-    if (line->len < len || memcmp(line->data, text, len) != 0)
+    if (!begins_with(*line, text, len))
         return false;
     skip(line, len);
     return true;
@@ -106,14 +106,20 @@ static enum answer rest(struct wire *wire, enum answer answer)
 
 static enum answer judge_error(struct ses_slice line)
 {
+    const bool known = is_text(line, "ERROR") || take_word(&line, "CLIENT_ERROR ") ||
+                       take_word(&line, "SERVER_ERROR ");
+    return known ? ANSWER_REFUSED : ANSWER_LOST;
+}
+
+static enum answer judge_store_error(struct ses_slice line)
+{
+    struct ses_slice what = line;
     if (is_text(line, "SERVER_ERROR object too large for cache"))
         return ANSWER_TOO_LARGE;
-    if (take_word(&line, "SERVER_ERROR "))
-        return take_word(&line, "out of memory") || take_word(&line, "Out of memory")
-                   ? ANSWER_FULL
-                   : ANSWER_REFUSED;
-    return is_text(line, "ERROR") || take_word(&line, "CLIENT_ERROR ") ? ANSWER_REFUSED
-                                                                       : ANSWER_LOST;
+    if (take_word(&what, "SERVER_ERROR out of memory") ||
+        take_word(&what, "SERVER_ERROR Out of memory"))
+        return ANSWER_FULL;
+    return judge_error(line);
 }
 
 struct reply {
@@ -122,7 +128,8 @@ struct reply {
 };
 
 /* An answer of one line, of those that the command has; their list ends with NULL. */
-static enum answer hear(struct wire *wire, const struct reply *replies, struct deadline deadline)
+static enum answer hear(struct wire *wire, const struct reply *replies,
+                        enum answer (*otherwise)(struct ses_slice line), struct deadline deadline)
 {
     struct ses_slice line;
     if (!wire_read_line(wire, deadline, &line))
@@ -131,7 +138,7 @@ static enum answer hear(struct wire *wire, const struct reply *replies, struct d
         if (is_text(line, replies->line))
             return rest(wire, replies->answer);
     }
-    return rest(wire, judge_error(line));
+    return rest(wire, otherwise(line));
 }
 
 static const struct reply store_replies[][4] = {
@@ -171,11 +178,11 @@ enum answer talk_gets(struct wire *wire, const struct name *name, struct deadlin
         return rest(wire, ANSWER_ABSENT);
     if (!read_head(line, name, &len, &ret_item->unique))
         return rest(wire, judge_error(line));
-    if (len > wire->item_most || !wire_read(wire, len + strlen(end), deadline, &bytes) ||
-        memcmp((const char *)bytes.data + len, end, strlen(end)) != 0)
+    if (len > wire->item_most || !wire_read(wire, len + strlen(end), deadline, &bytes))
         return ANSWER_LOST;
     ret_item->value = (struct ses_slice){ bytes.data, len };
-    return wire->begin == wire->end ? ANSWER_DONE : ANSWER_LOST;
+    skip(&bytes, len);
+    return is_text(bytes, end) && wire->begin == wire->end ? ANSWER_DONE : ANSWER_LOST;
 }
 
 enum answer talk_store(struct wire *wire, const struct name *name, const struct storing *storing,
@@ -184,13 +191,16 @@ enum answer talk_store(struct wire *wire, const struct name *name, const struct 
     if (storing->head.len + storing->data.len > wire->item_most)
         return ANSWER_TOO_LARGE;
     const enum answer sent = send_store(wire, name, storing, deadline);
-    return sent == ANSWER_DONE ? hear(wire, store_replies[storing->verb], deadline) : sent;
+    if (sent != ANSWER_DONE)
+        return sent;
+    return hear(wire, store_replies[storing->verb], judge_store_error, deadline);
 }
 
 enum answer talk_delete(struct wire *wire, const struct name *name, struct deadline deadline)
 {
-    return send_line(wire, "delete", name, deadline) ? hear(wire, delete_replies, deadline)
-                                                     : ANSWER_LOST;
+    if (!send_line(wire, "delete", name, deadline))
+        return ANSWER_LOST;
+    return hear(wire, delete_replies, judge_error, deadline);
 }
 
 enum answer talk_version(struct wire *wire, struct deadline deadline)

@@ -17,7 +17,7 @@ static const struct ses_slice tombstone = { "GONE", 4 };
  * a date that it cannot read is "until there is no room". */
 int64_t store_life(int64_t now_ms, int64_t expires_ms)
 {
-    const int64_t margin_s = 60, most_s = 30 * 86400, last_date = INT32_MAX;
+    const int64_t margin_s = 60, most_s = 2592000, last_date = INT32_MAX;
     const int64_t rest_s = expires_ms > now_ms ? (expires_ms - now_ms) / 1000 + 1 : 1;
     if (rest_s + margin_s <= most_s)
         return rest_s + margin_s;
@@ -116,31 +116,31 @@ static int settle(struct visit *visit, enum answer answer)
 
 /* ---- reading ---- */
 
-static enum answer gets(struct visit *visit, struct item *ret_item)
+static enum answer ask(struct visit *visit, struct item *ret_item)
 {
     return talk_gets(visit->wire, &visit->name, visit->deadline, ret_item);
 }
 
 /* A server that was started anew has closed what lay in the pool. */
-static int gets_again(struct visit *visit, struct item *ret_item)
+static int ask_again(struct visit *visit, struct item *ret_item)
 {
     give(visit, POOL_FAILED);
     const int r = take(visit);
-    return r == SES_OK ? settle(visit, gets(visit, ret_item)) : r;
+    return r == SES_OK ? settle(visit, ask(visit, ret_item)) : r;
 }
 
 static bool is_tombstone(struct ses_slice value)
 {
-    return value.len == tombstone.len && memcmp(value.data, tombstone.data, tombstone.len) == 0;
+    return value.len == tombstone.len && begins_with(value, tombstone.data, tombstone.len);
 }
 
 int visit_look(struct visit *visit, struct found *ret_found)
 {
     const struct memcached *memcached = visit->memcached;
     struct item item;
-    const enum answer answer = gets(visit, &item);
+    const enum answer answer = ask(visit, &item);
     const bool again = answer == ANSWER_LOST && !deadline_passed(visit->deadline);
-    const int r = again ? gets_again(visit, &item) : settle(visit, answer);
+    const int r = again ? ask_again(visit, &item) : settle(visit, answer);
     if (r < 0)
         return r;
     *ret_found = (struct found){ .unique = item.unique, .head = item.value.data };
@@ -158,27 +158,26 @@ static int put(struct visit *visit, const struct storing *storing)
     return settle(visit, talk_store(visit->wire, &visit->name, storing, visit->deadline));
 }
 
-static int write_envelope(struct visit *visit, struct storing *storing,
-                          const struct envelope *envelope)
+static int put_envelope(struct visit *visit, struct storing storing,
+                        const struct envelope *envelope)
 {
     unsigned char head[ENVELOPE_HEAD];
     envelope_write_head(&visit->memcached->crc, visit->key, envelope, head);
-    storing->life = store_life(visit->now_ms, envelope->expires_ms);
-    storing->head = (struct ses_slice){ head, sizeof head };
-    storing->data = envelope->data;
-    return put(visit, storing);
+    storing.life = store_life(visit->now_ms, envelope->expires_ms);
+    storing.head = (struct ses_slice){ head, sizeof head };
+    storing.data = envelope->data;
+    return put(visit, &storing);
 }
 
 int visit_add(struct visit *visit, const struct envelope *envelope)
 {
-    struct storing storing = { .verb = STORE_ADD };
-    return write_envelope(visit, &storing, envelope);
+    return put_envelope(visit, (struct storing){ .verb = STORE_ADD }, envelope);
 }
 
 int visit_swap(struct visit *visit, uint64_t unique, const struct envelope *envelope)
 {
-    struct storing storing = { .verb = STORE_CAS, .unique = unique };
-    return write_envelope(visit, &storing, envelope);
+    const struct storing storing = { .verb = STORE_CAS, .unique = unique };
+    return put_envelope(visit, storing, envelope);
 }
 
 int visit_extend(struct visit *visit, const struct found *found, int64_t expires_ms)

@@ -5,6 +5,8 @@
 #include "shared/pool.h"
 #include "shared/stream.h"
 
+#include <string.h>
+
 #include <sesame/common.h>
 
 /* One connection to a server, and what has come over it and was not read yet. */
@@ -16,6 +18,12 @@ struct wire {
     size_t room;
     size_t begin, end; /* of what was not read yet */
 };
+
+/* Does what the server said begin like that? */
+static inline bool begins_with(struct ses_slice said, const void *text, size_t len)
+{
+    return said.len >= len && memcmp(said.data, text, len) == 0; /* not secret: it is theirs */
+}
 
 /* @return NULL when it failed; then *ret_why tells why, for a log line. */
 struct wire *wire_open(const struct endpoint *endpoint, struct deadline deadline, int patience_ms,

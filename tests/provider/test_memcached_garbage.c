@@ -213,6 +213,8 @@ static void answer_to_a_read_that_makes_no_sense_is_never_served_and_its_connect
         "ERROR\r\n",
         "ERROR\r\nEND\r\n",
         "SERVER_ERROR busy\r\n",
+        "SERVER_ERROR out of memory writing get response\r\n",
+        "SERVER_ERROR object too large for cache\r\n",
         "CLIENT_ERROR line too long\r\n",
         longest_line,
         NULL,
