@@ -160,7 +160,7 @@ static void who_waits_for_a_connection_waits_within_the_budget_too(void **state)
 static void lost_server_is_told_once_and_calls_fail_at_once_until_it_is_back(void **state)
 {
     (void)state;
-    struct memcached_shop *shop = open_direct(200);
+    struct memcached_shop *shop = open_direct(400);
     const struct ses_key key = new_key();
     (void)put(&shop->f, &key, "alpha");
     server_freeze(&server);
@@ -251,7 +251,7 @@ static void answers_that_are_cut_after_any_byte_are_never_served(void **state)
         const struct ses_key key = new_key();
         const uint64_t version = put(&direct->f, &key, "even");
         proxy_set(&proxy, PROXY_NONE, 0);
-        struct memcached_shop *shop = open_by_proxy(400);
+        struct memcached_shop *shop = open_by_proxy(1000);
         proxy_set(&proxy, PROXY_CUT, n);
         const struct cycle cycle = run_cycle(shop, &key, version);
         assert_false(cycle.mixed_up);
@@ -276,7 +276,7 @@ static void bytes_that_were_changed_on_the_way_are_refused(void **state)
     unsigned refused = 0;
     for (unsigned n = 2; n < 100; n++) {
         proxy_set(&proxy, PROXY_NONE, 0);
-        struct memcached_shop *shop = open_by_proxy(400);
+        struct memcached_shop *shop = open_by_proxy(1000);
         proxy_set(&proxy, PROXY_CORRUPT, n);
         struct ses_record record = { 0 };
         const int r = store_load(shop->f.store, &key, shop->f.now, &record);
@@ -309,7 +309,7 @@ static void answer_that_comes_in_drops_ends_with_the_budget(void **state)
 static void connection_of_half_an_answer_is_never_used_again(void **state)
 {
     (void)state;
-    struct memcached_shop *shop = open_by_proxy(200);
+    struct memcached_shop *shop = open_by_proxy(600);
     const struct ses_key first = new_key(), second = new_key();
     (void)put(&shop->f, &first, "even");
     (void)put(&shop->f, &second, "odds");
