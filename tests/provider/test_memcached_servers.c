@@ -112,29 +112,61 @@ static void sessions_are_spread_over_all_servers(void **state)
     end(shop);
 }
 
+struct list {
+    struct memcached_config config;
+    struct ring ring;
+};
+
+static void list_open(struct list *list, const char *text)
+{
+    assert_null(memcached_config_read(&list->config, text));
+    assert_true(ring_open(&list->ring, &list->config));
+}
+
+static void list_close(struct list *list)
+{
+    ring_close(&list->ring);
+    memcached_config_free(&list->config);
+}
+
+static char host_of(const struct list *list, const struct ses_key *key)
+{
+    struct name name;
+    name.len = strlen(item_name(key, name.text));
+    return list->config.servers[ring_find(&list->ring, &name)].host[0];
+}
+
 static void a_server_less_moves_only_its_own_sessions(void **state)
 {
     (void)state;
-    struct memcached_config all, fewer;
-    struct ring before, after;
+    struct list all, fewer;
     int moved = 0, its_own = 0;
-    assert_null(memcached_config_read(&all, "a:1;b:2;c:3;d:4"));
-    assert_null(memcached_config_read(&fewer, "a:1;b:2;c:3"));
-    assert_true(ring_open(&before, &all) && ring_open(&after, &fewer));
+    list_open(&all, "a:1;b:2;c:3;d:4");
+    list_open(&fewer, "a:1;b:2;d:4");
     for (int i = 0; i < 10000; i++) {
         const struct ses_key key = new_key();
-        struct name name;
-        name.len = strlen(item_name(&key, name.text));
-        const size_t was = ring_find(&before, &name), is = ring_find(&after, &name);
-        its_own += was == 3;
-        moved += was != 3 && was != is;
+        its_own += host_of(&all, &key) == 'c';
+        moved += host_of(&all, &key) != 'c' && host_of(&all, &key) != host_of(&fewer, &key);
     }
     assert_int_equal(moved, 0);
     assert_in_range(its_own, 1500, 3500);
-    ring_close(&before);
-    ring_close(&after);
-    memcached_config_free(&all);
-    memcached_config_free(&fewer);
+    list_close(&all);
+    list_close(&fewer);
+}
+
+static void order_of_the_list_does_not_matter(void **state)
+{
+    (void)state;
+    struct list one, other;
+    list_open(&one, "a:1;b;[::1]:3;unix:/d");
+    list_open(&other, "unix:/d;[::1]:3;a:1;b");
+    one.config.servers[3].host = other.config.servers[0].host = "unix";
+    for (int i = 0; i < 10000; i++) {
+        const struct ses_key key = new_key();
+        assert_int_equal(host_of(&one, &key), host_of(&other, &key));
+    }
+    list_close(&one);
+    list_close(&other);
 }
 
 /* How many of the sessions are there, and how many cannot be asked for; no other answer counts. */
@@ -258,6 +290,7 @@ int main(void)
         cmocka_unit_test(clients_of_libmemcached_find_the_items_where_they_were_put),
         cmocka_unit_test(sessions_are_spread_over_all_servers),
         cmocka_unit_test(a_server_less_moves_only_its_own_sessions),
+        cmocka_unit_test(order_of_the_list_does_not_matter),
         cmocka_unit_test(sessions_of_a_lost_server_are_unavailable_and_no_neighbour_takes_them),
         cmocka_unit_test(frozen_server_does_not_hold_up_the_sessions_of_others),
         cmocka_unit_test(store_opens_while_one_of_its_servers_is_down_and_says_so),
