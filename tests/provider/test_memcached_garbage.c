@@ -3,12 +3,12 @@
 #include "provider/memcached_fixture.h"
 #include "shared/deadline.h"
 
-#include <arpa/inet.h>
 #include <err.h>
-#include <netinet/in.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 enum { LINE_ROOM = 8192, LOOK_MS = 10 };
@@ -16,7 +16,8 @@ enum { LINE_ROOM = 8192, LOOK_MS = 10 };
 /* Answers each command with a fixed text, in which % stands for the item's name, and ! for the
  * whole command. One connection at a time. */
 struct liar {
-    int listener, port;
+    struct server place;
+    int listener;
     pthread_t thread;
     atomic_bool stopping;
     pthread_mutex_t mutex;
@@ -77,11 +78,11 @@ static void serve(int fd)
     char command[LINE_ROOM];
     FILE *in = fdopen(fd, "r");
     while (in && fgets(command, sizeof command, in)) {
-        swallow_block(in, command);
-        command[strcspn(command, "\r\n")] = '\0';
         const char *answer = answer_to(command);
         if (!answer)
             break;
+        swallow_block(in, command);
+        command[strcspn(command, "\r\n")] = '\0';
         say(fd, answer, command);
     }
     if (in)
@@ -103,16 +104,18 @@ static void *lie(void *arg)
     return NULL;
 }
 
+/* On a unix socket, in the folder of a server that is none. */
 static int start_liar(void **state)
 {
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
+    char path[SERVER_PATH_ROOM];
     (void)state;
-    const struct sockaddr_in address = { .sin_family = AF_INET,
-                                         .sin_port = htons((uint16_t)(liar.port = free_port())),
-                                         .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-    const int one = 1;
+    server_prepare(&liar.place);
+    (void)memcached_socket(&liar.place, path);
+    assert_true(strlen(path) < sizeof address.sun_path);
+    memcpy(address.sun_path, path, strlen(path) + 1);
     (void)pthread_mutex_init(&liar.mutex, NULL);
-    liar.listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    (void)setsockopt(liar.listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+    liar.listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (bind(liar.listener, (const struct sockaddr *)&address, sizeof address) < 0 ||
         listen(liar.listener, 16) < 0)
         err(2, "liar");
@@ -125,6 +128,7 @@ static int stop_liar(void **state)
     liar.stopping = true;
     (void)pthread_join(liar.thread, NULL);
     (void)close(liar.listener);
+    server_end(&liar.place);
     return 0;
 }
 
@@ -145,7 +149,7 @@ static struct memcached_shop *open_shop(void)
     const struct memcached_tuning tuning = { .budget_ms = 400, .pool_size = 1 };
     struct memcached_shop *shop = calloc(1, sizeof *shop);
     char config[CONFIG_ROOM];
-    (void)snprintf(config, sizeof config, "127.0.0.1:%d", liar.port);
+    (void)memcached_config_of(&liar.place, config);
     answer_with("END\r\n", "STORED\r\n", "DELETED\r\n");
     assert_ok(shop_open(shop, config, &tuning));
     return shop;
@@ -272,6 +276,40 @@ static void answer_to_a_write_that_makes_no_sense_leaves_it_unknown_and_not_repe
     end(shop);
 }
 
+static volatile sig_atomic_t pipes;
+
+static void count_pipe(int signal)
+{
+    (void)signal;
+    pipes++;
+}
+
+/* What does not fit between the two is still to be written when the server is gone. */
+static void server_that_hangs_up_amid_a_write_raises_no_signal(void **state)
+{
+    enum { MUCH = 900000 };
+    static unsigned char bytes[MUCH];
+    struct sigaction ours = { .sa_handler = count_pipe }, before, after;
+    (void)state;
+    assert_int_equal(sigaction(SIGPIPE, &ours, &before), 0);
+    struct memcached_shop *shop = open_shop();
+    struct ses_record record =
+        make_record((struct ses_slice){ bytes, MUCH }, shop->f.now + LIFE_MS);
+    for (int i = 0; i < 3; i++) {
+        const struct ses_key key = new_key();
+        answer_with("END\r\n", NULL, NULL);
+        assert_code(store_create(shop->f.store, &key, shop->f.now, NULL, &record),
+                    SES_ERR_UNAVAILABLE);
+        answer_with("END\r\n", "STORED\r\n", "DELETED\r\n");
+        assert_code(load(shop, &key), SES_ERR_NOT_FOUND);
+    }
+    assert_int_equal(sigaction(SIGPIPE, &before, &after), 0);
+    assert_true(after.sa_handler == count_pipe);
+    assert_int_equal(pipes, 0);
+    drop_record(&record);
+    end(shop);
+}
+
 static void server_without_room_is_full_and_a_record_is_destroyed_all_the_same(void **state)
 {
     static const char *const answers[] = { "SERVER_ERROR out of memory storing object\r\n",
@@ -304,7 +342,7 @@ static void server_that_is_no_memcached_is_told_at_open(void **state)
     (void)state;
     char config[CONFIG_ROOM];
     const struct memcached_tuning tuning = { .budget_ms = 400, .pool_size = 1 };
-    (void)snprintf(config, sizeof config, "127.0.0.1:%d", liar.port);
+    (void)memcached_config_of(&liar.place, config);
     for (size_t i = 0; i < sizeof answers / sizeof *answers; i++) {
         struct memcached_shop *shop = calloc(1, sizeof *shop);
         (void)pthread_mutex_lock(&liar.mutex);
@@ -356,6 +394,7 @@ int main(void)
         cmocka_unit_test(
             answer_to_a_read_that_makes_no_sense_is_never_served_and_its_connection_closed),
         cmocka_unit_test(answer_to_a_write_that_makes_no_sense_leaves_it_unknown_and_not_repeated),
+        cmocka_unit_test(server_that_hangs_up_amid_a_write_raises_no_signal),
         cmocka_unit_test(server_without_room_is_full_and_a_record_is_destroyed_all_the_same),
         cmocka_unit_test(server_that_is_no_memcached_is_told_at_open),
         cmocka_unit_test(no_line_of_the_log_has_a_byte_of_a_key_or_a_record),
