@@ -23,6 +23,7 @@ struct liar {
     pthread_mutex_t mutex;
     const char *settings, *gets, *store, *delete; /* under the mutex; NULL: hangs up */
     atomic_int connections, stores;
+    atomic_int serving; /* the connection, or 0 */
 };
 
 static struct liar liar;
@@ -98,8 +99,11 @@ static void *lie(void *arg)
             continue;
         const int fd = accept4(liar.listener, NULL, NULL, SOCK_CLOEXEC);
         liar.connections++;
-        if (fd >= 0)
-            serve(fd);
+        if (fd < 0)
+            continue;
+        liar.serving = fd;
+        serve(fd);
+        liar.serving = 0;
     }
     return NULL;
 }
@@ -122,10 +126,18 @@ static int start_liar(void **state)
     return pthread_create(&liar.thread, NULL, lie, NULL);
 }
 
+/* A test that failed has left its own open. */
+static void end_connection(void)
+{
+    if (liar.serving > 0)
+        (void)shutdown(liar.serving, SHUT_RDWR);
+}
+
 static int stop_liar(void **state)
 {
     (void)state;
     liar.stopping = true;
+    end_connection();
     (void)pthread_join(liar.thread, NULL);
     (void)close(liar.listener);
     server_end(&liar.place);
@@ -150,6 +162,7 @@ static struct memcached_shop *open_shop(void)
     struct memcached_shop *shop = calloc(1, sizeof *shop);
     char config[CONFIG_ROOM];
     (void)memcached_config_of(&liar.place, config);
+    end_connection();
     answer_with("END\r\n", "STORED\r\n", "DELETED\r\n");
     assert_ok(shop_open(shop, config, &tuning));
     return shop;
