@@ -213,6 +213,8 @@ static void answer_to_a_read_that_makes_no_sense_is_never_served_and_its_connect
         "HTTP/1.1 400 Bad Request\r\n\r\n",
         "VALUE other 0 1 1\r\nx\r\nEND\r\n",
         "VALUE %x 0 1 1\r\nx\r\nEND\r\n",
+        "VALUE sesame-0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef 0 1 1\r\n"
+        "x\r\nEND\r\n",
         "VALUE % 0 1\r\nx\r\nEND\r\n",
         "VALUE % 0 1 1 1\r\nx\r\nEND\r\n",
         "VALUE % 0 1 x\r\nx\r\nEND\r\n",
