@@ -196,55 +196,55 @@ static const char longest_line[] = "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx
                                    "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
                                    "%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%\r\n";
 
-static void answer_to_a_read_that_makes_no_sense_is_never_served_and_its_connection_closed(
-    void **state)
+static const char *const read_answers[] = {
+    "",
+    "\r\n",
+    "E",
+    "END",
+    "END\r\nEND\r\n",
+    "END\r\nVALUE % 0 1 1\r\nx\r\nEND\r\n",
+    "END \r\n",
+    "end\r\n",
+    "STORED\r\n",
+    "NOT_FOUND\r\n",
+    "HTTP/1.1 400 Bad Request\r\n\r\n",
+    "VALUE other 0 1 1\r\nx\r\nEND\r\n",
+    "VALUE %x 0 1 1\r\nx\r\nEND\r\n",
+    "VALUE sesame-0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef 0 1 1\r\n"
+    "x\r\nEND\r\n",
+    "VALUE % 0 1\r\nx\r\nEND\r\n",
+    "VALUE % 0 1 1 1\r\nx\r\nEND\r\n",
+    "VALUE % 0 1 x\r\nx\r\nEND\r\n",
+    "VALUE % 0 -1 1\r\nEND\r\n",
+    "VALUE % 0  1 1\r\nx\r\nEND\r\n",
+    "VALUE % 0 2 1\r\nx\r\nEND\r\n",
+    "VALUE % 0 1 1\r\nxx\r\nEND\r\n",
+    "VALUE % 0 1 1\r\nx\r\nEND\r\nx",
+    "VALUE % 0 1 1\r\nx\r\nVALUE % 0 1 1\r\nx\r\nEND\r\n",
+    "VALUE % 0 1 1\r\nx\r\nEN",
+    "VALUE % 0 1048577 1\r\nx\r\nEND\r\n",
+    "VALUE % 0 4294967297 1\r\nx\r\nEND\r\n",
+    "VALUE % 0 18446744073709551615 1\r\nx\r\nEND\r\n",
+    "VALUE % 0 18446744073709551617 1\r\nx\r\nEND\r\n",
+    "ERROR\r\n",
+    "ERROR\r\nEND\r\n",
+    "SERVER_ERROR busy\r\n",
+    "SERVER_ERROR out of memory writing get response\r\n",
+    "SERVER_ERROR object too large for cache\r\n",
+    "CLIENT_ERROR line too long\r\n",
+    longest_line,
+    NULL,
+};
+
+static void senseless_answer_to_a_read_is_never_served_and_its_connection_closed(void **state)
 {
-    static const char *const answers[] = {
-        "",
-        "\r\n",
-        "E",
-        "END",
-        "END\r\nEND\r\n",
-        "END\r\nVALUE % 0 1 1\r\nx\r\nEND\r\n",
-        "END \r\n",
-        "end\r\n",
-        "STORED\r\n",
-        "NOT_FOUND\r\n",
-        "HTTP/1.1 400 Bad Request\r\n\r\n",
-        "VALUE other 0 1 1\r\nx\r\nEND\r\n",
-        "VALUE %x 0 1 1\r\nx\r\nEND\r\n",
-        "VALUE sesame-0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef 0 1 1\r\n"
-        "x\r\nEND\r\n",
-        "VALUE % 0 1\r\nx\r\nEND\r\n",
-        "VALUE % 0 1 1 1\r\nx\r\nEND\r\n",
-        "VALUE % 0 1 x\r\nx\r\nEND\r\n",
-        "VALUE % 0 -1 1\r\nEND\r\n",
-        "VALUE % 0  1 1\r\nx\r\nEND\r\n",
-        "VALUE % 0 2 1\r\nx\r\nEND\r\n",
-        "VALUE % 0 1 1\r\nxx\r\nEND\r\n",
-        "VALUE % 0 1 1\r\nx\r\nEND\r\nx",
-        "VALUE % 0 1 1\r\nx\r\nVALUE % 0 1 1\r\nx\r\nEND\r\n",
-        "VALUE % 0 1 1\r\nx\r\nEN",
-        "VALUE % 0 1048577 1\r\nx\r\nEND\r\n",
-        "VALUE % 0 4294967297 1\r\nx\r\nEND\r\n",
-        "VALUE % 0 18446744073709551615 1\r\nx\r\nEND\r\n",
-        "VALUE % 0 18446744073709551617 1\r\nx\r\nEND\r\n",
-        "ERROR\r\n",
-        "ERROR\r\nEND\r\n",
-        "SERVER_ERROR busy\r\n",
-        "SERVER_ERROR out of memory writing get response\r\n",
-        "SERVER_ERROR object too large for cache\r\n",
-        "CLIENT_ERROR line too long\r\n",
-        longest_line,
-        NULL,
-    };
     (void)state;
     struct memcached_shop *shop = open_shop();
     const struct ses_key key = new_key();
-    for (size_t i = 0; i < sizeof answers / sizeof *answers; i++) {
+    for (size_t i = 0; i < sizeof read_answers / sizeof *read_answers; i++) {
         const int before = liar.connections;
         const int64_t began = monotonic_ms();
-        answer_with(answers[i], "STORED\r\n", "DELETED\r\n");
+        answer_with(read_answers[i], "STORED\r\n", "DELETED\r\n");
         const int r = load(shop, &key);
         if (r != SES_ERR_UNAVAILABLE)
             fail_msg("answer %zu: %s", i, ses_strerror(r));
@@ -256,7 +256,7 @@ static void answer_to_a_read_that_makes_no_sense_is_never_served_and_its_connect
     end(shop);
 }
 
-static void answer_to_a_write_that_makes_no_sense_leaves_it_unknown_and_not_repeated(void **state)
+static void senseless_answer_to_a_write_leaves_it_unknown_and_not_repeated(void **state)
 {
     static const char *const answers[] = {
         "STORE",
@@ -406,9 +406,8 @@ static void no_line_of_the_log_has_a_byte_of_a_key_or_a_record(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(
-            answer_to_a_read_that_makes_no_sense_is_never_served_and_its_connection_closed),
-        cmocka_unit_test(answer_to_a_write_that_makes_no_sense_leaves_it_unknown_and_not_repeated),
+        cmocka_unit_test(senseless_answer_to_a_read_is_never_served_and_its_connection_closed),
+        cmocka_unit_test(senseless_answer_to_a_write_leaves_it_unknown_and_not_repeated),
         cmocka_unit_test(server_that_hangs_up_amid_a_write_raises_no_signal),
         cmocka_unit_test(server_without_room_is_full_and_a_record_is_destroyed_all_the_same),
         cmocka_unit_test(server_that_is_no_memcached_is_told_at_open),
