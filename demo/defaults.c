@@ -52,6 +52,7 @@ char *defaults_add(const char *provider, const char *config)
         readable && strcmp(provider, "memory") == 0 && !has_any(settings, max_sessions, max_bytes);
     /* Without Set-Cookie nothing can be remembered, nor without a store that knows of users. */
     const bool remembers = readable && strcmp(provider, "cookie") != 0 &&
+                           strcmp(provider, "memcached") != 0 &&
                            !has_any(settings, remember, "preset") &&
                            !has_any(settings, "enableSetCookie", "enableSetCookie");
     const bool key = readable && needs_key(provider, settings) && keyfile_need();
