@@ -7,7 +7,7 @@
 
 #include <stdio.h>
 
-enum { CALL_MOST_MS = 1000 + 400, SETTLE_MS = 30000 };
+enum { CALL_MOST_MS = 2000, SETTLE_MS = 30000 };
 
 static struct watched watched;
 
@@ -69,13 +69,28 @@ static void waiting_for_a_replica_keeps_what_was_acknowledged(void **state)
     assert_in_range(losses.longest_ms, 0, CALL_MOST_MS);
 }
 
+/* A session that a replica has, too: on a busy machine not every one is in time. */
+static struct ses_key put_on_a_replica(struct redis_shop *shop)
+{
+    const struct deadline deadline = deadline_in(SETTLE_MS);
+    struct ses_record record = make_record(SLICE("alpha"), shop->f.now + LIFE_MS);
+    struct ses_key key;
+    int r;
+    do {
+        key = new_key();
+        r = store_create(shop->f.store, &key, shop->f.now, NULL, &record);
+    } while (r == SES_ERR_UNAVAILABLE && !deadline_passed(deadline));
+    assert_ok(r);
+    drop_record(&record);
+    return key;
+}
+
 static void master_that_comes_back_empty_is_not_taken_for_the_master(void **state)
 {
     (void)state;
     struct redis_shop *shop = open_shop("?waitReplicas=1");
-    const struct ses_key key = new_key();
+    const struct ses_key key = put_on_a_replica(shop);
     struct ses_record record = { 0 };
-    (void)put(&shop->f, &key, "alpha");
     server_kill(&watched.servers[0]);
     wait_for_another_master();
     server_start_again(&watched.servers[0], redis_answers); /* as a master, for half a minute */
@@ -159,8 +174,7 @@ static void near_cache_hears_from_the_new_master(void **state)
     (void)state;
     struct redis_shop *shop = open_shop("?nearCacheRecords=100&waitReplicas=1");
     struct redis_shop *other = open_shop("");
-    const struct ses_key key = new_key();
-    (void)put(&shop->f, &key, "alpha");
+    const struct ses_key key = put_on_a_replica(shop);
     wait_until_kept(shop, &key);
     server_kill(&watched.servers[0]);
     wait_for_another_master();
