@@ -216,17 +216,6 @@ static struct node *read_redirect(struct redis *redis, const struct node *asked,
     return node_at(redis, asked, text, colon + 1);
 }
 
-static bool is_of_the_moment(const redisReply *reply)
-{
-    static const char *const words[] = { "CLUSTERDOWN", "TRYAGAIN",   "READONLY",
-                                         "LOADING",     "MASTERDOWN", "NOREPLICAS" };
-    for (size_t i = 0; reply && i < sizeof words / sizeof *words; i++) {
-        if (reply_is_error(reply, words[i]))
-            return true;
-    }
-    return !reply;
-}
-
 static enum next_step go_to(struct hop *hop, struct node *node, bool asking)
 {
     const bool elsewhere = node != hop->node;
@@ -276,7 +265,7 @@ static enum next_step cluster_after(struct redis *redis, const struct ses_slice 
         return go_to(hop, named, true);
     if (moved && named)
         return follow(redis, key, hop, named, deadline);
-    if (asks || moved || is_of_the_moment(reply))
+    if (asks || moved || route_may_settle(reply))
         return look_around(redis, key, hop, reply ? NULL : hop->node, deadline);
     return STEP_ANSWER;
 }

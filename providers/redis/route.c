@@ -73,6 +73,17 @@ void route_tell(struct redis *redis)
         ses_provider_reachable(redis->host, !lost);
 }
 
+bool route_may_settle(const redisReply *reply)
+{
+    static const char *const words[] = { "CLUSTERDOWN", "TRYAGAIN",   "READONLY",
+                                         "LOADING",     "MASTERDOWN", "NOREPLICAS" };
+    for (size_t i = 0; reply && i < sizeof words / sizeof *words; i++) {
+        if (reply_is_error(reply, words[i]))
+            return true;
+    }
+    return !reply;
+}
+
 /* ---- one server ---- */
 
 static int single_open(struct redis *redis, struct deadline deadline)

@@ -70,6 +70,9 @@ void route_close(struct redis *redis);
 /* The node of that address, new or known. The mutex is not held. NULL: no memory. */
 struct node *route_node(struct redis *redis, const struct redis_address *address);
 
+/* No reply, or an error that another server would not give, or this one not for long. */
+bool route_may_settle(const redisReply *reply);
+
 /* Asks one server at once, to tell an operator's mistake at start. */
 int route_greet(struct redis *redis, struct node *node, struct deadline deadline);
 

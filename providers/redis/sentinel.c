@@ -153,21 +153,11 @@ static struct node *sentinel_find(struct redis *redis, const struct ses_slice *k
     return node;
 }
 
-static bool is_of_the_moment(const redisReply *reply)
-{
-    static const char *const words[] = { "READONLY", "LOADING", "MASTERDOWN", "NOREPLICAS" };
-    for (size_t i = 0; reply && i < sizeof words / sizeof *words; i++) {
-        if (reply_is_error(reply, words[i]))
-            return true;
-    }
-    return !reply;
-}
-
 static enum next_step sentinel_after(struct redis *redis, const struct ses_slice *key,
                                      struct hop *hop, const redisReply *reply,
                                      struct deadline deadline)
 {
-    if (!is_of_the_moment(reply))
+    if (!route_may_settle(reply))
         return STEP_ANSWER;
     const struct node *before = hop->node;
     find_master(redis, deadline);
