@@ -18,7 +18,7 @@ enum { FRAME = SITE_HEAD + SITE_RECORD, FILE_BYTES = 2 * SITE_SLOT };
 static uint64_t read_path(const struct site *site, const char *path,
                           unsigned char bytes[FILE_BYTES])
 {
-    const int fd = openat(site->root, path, O_RDONLY | O_CLOEXEC);
+    const int fd = openat(site->root, path, O_RDONLY | O_NOATIME | O_CLOEXEC);
     const ssize_t got = pread(fd, bytes, FILE_BYTES, 0);
     (void)close(fd);
     return got < FRAME;
@@ -54,7 +54,7 @@ static uint64_t write_path(const struct site *site, const char *path, bool sets_
         { .tv_nsec = UTIME_OMIT },
         { .tv_sec = site->now_ms / 1000 + 1000 },
     };
-    const int fd = openat(site->root, path, O_RDWR | O_CLOEXEC);
+    const int fd = openat(site->root, path, O_RDWR | O_NOATIME | O_CLOEXEC);
     uint64_t failures = flock(fd, LOCK_EX) != 0;
     failures += pread(fd, bytes, FILE_BYTES, 0) < FRAME;
     const off_t older = older_slot(bytes);
@@ -162,7 +162,7 @@ static uint64_t empty_folder(const struct site *site, unsigned folder)
 uint64_t bare_collect(const struct site *site, unsigned *folder, uint64_t wanted)
 {
     uint64_t removed = 0;
-    while (removed < wanted && *folder > 0)
+    while (removed<wanted && * folder> 0)
         removed += empty_folder(site, --*folder);
     return removed;
 }

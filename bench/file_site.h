@@ -21,11 +21,11 @@ enum {
 
 struct site {
     struct store *store;
-    int root;             /* of the provider's folder */
-    int64_t now_ms;       /* for the provider: nothing has expired */
-    uint64_t count;       /* of sessions at the start: the keys of 0 to count - 1 */
-    uint64_t made;        /* the first number whose key no run has made yet */
-    unsigned threads;     /* of the runs that come */
+    int root;         /* of the provider's folder */
+    int64_t now_ms;   /* for the provider: nothing has expired */
+    uint64_t count;   /* of sessions at the start: the keys of 0 to count - 1 */
+    uint64_t made;    /* the first number whose key no run has made yet */
+    unsigned threads; /* of the runs that come */
     unsigned char record[SITE_RECORD];
 };
 
