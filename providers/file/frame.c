@@ -3,7 +3,7 @@
 
 #include "shared/bytes.h"
 
-enum { FORMAT = 1, CRC_AT = 72, CRC_END = 76 };
+enum { FORMAT = 1, CAPACITY_AT = 8, SEQUENCE_AT = 16, CRC_AT = 72, CRC_END = 76 };
 
 static const char magic[4] = { 'S', 'E', 'S', 'F' };
 
@@ -30,21 +30,22 @@ void frame_write_head(const struct crc *crc, const struct ses_key *key, const st
     memcpy(head, magic, sizeof magic);
     head[4] = FORMAT;
     head[5] = (unsigned char)frame->kind;
-    put32(head + 8, frame->capacity);
+    put32(head + CAPACITY_AT, frame->capacity);
     put32(head + 12, (uint32_t)frame->data.len);
-    put64(head + 16, frame->sequence);
+    put64(head + SEQUENCE_AT, frame->sequence);
     put64(head + 24, frame->version);
     put64(head + 32, (uint64_t)frame->expires_ms);
     memcpy(head + 40, frame->user.bytes, sizeof frame->user.bytes);
     put32(head + CRC_AT, checksum(crc, key, head, frame->data));
 }
 
+/* All but the checksum. */
 static bool head_is_sound(const unsigned char *head)
 {
     uint32_t found, expected;
     memcpy(&found, head, sizeof found);
     memcpy(&expected, magic, sizeof expected);
-    const uint32_t capacity = get32(head + 8), length = get32(head + 12);
+    const uint32_t capacity = get32(head + CAPACITY_AT), length = get32(head + 12);
     return found == expected && head[4] == FORMAT && head[5] >= SES_KIND_SESSION &&
            head[5] <= SES_KIND_TOKEN && is_zero(head + 6, 2) &&
            is_zero(head + CRC_END, FRAME_HEAD - CRC_END) && capacity >= SLOT_UNIT &&
@@ -61,8 +62,8 @@ bool frame_read(const struct crc *crc, const struct ses_key *key, const unsigned
         return false;
 
     ret_frame->kind = (enum ses_kind)slot[5];
-    ret_frame->capacity = get32(slot + 8);
-    ret_frame->sequence = get64(slot + 16);
+    ret_frame->capacity = get32(slot + CAPACITY_AT);
+    ret_frame->sequence = get64(slot + SEQUENCE_AT);
     ret_frame->version = get64(slot + 24);
     ret_frame->expires_ms = (int64_t)get64(slot + 32);
     memcpy(ret_frame->user.bytes, slot + 40, sizeof ret_frame->user.bytes);
@@ -70,14 +71,31 @@ bool frame_read(const struct crc *crc, const struct ses_key *key, const unsigned
     return true;
 }
 
+/* The one that says it is the newer, if it is what it says: then it is the newest that is valid,
+ * whatever the other is, whose checksum need not be looked at. That is two of five checksums of a
+ * load with a save, 0.6 of 17 microseconds. */
+static bool newer_read(const struct crc *crc, const struct ses_key *key, const unsigned char *bytes,
+                       size_t len, struct slots *ret_slots)
+{
+    if (len < 2 * SLOT_UNIT || !head_is_sound(bytes))
+        return false;
+    const size_t middle = get32(bytes + CAPACITY_AT);
+    if (middle != len / 2 || !head_is_sound(bytes + middle) ||
+        get32(bytes + middle + CAPACITY_AT) != middle)
+        return false;
+    const bool second = get64(bytes + middle + SEQUENCE_AT) > get64(bytes + SEQUENCE_AT);
+    const size_t at = second ? middle : 0;
+    ret_slots->newest = second;
+    return frame_read(crc, key, bytes + at, len - at, &ret_slots->frame);
+}
+
 /* Where the second slot begins is what the first says; if that one is torn, half of the file. */
-void slots_read(const struct crc *crc, const struct ses_key *key, const unsigned char *bytes,
-                size_t len, struct slots *ret_slots)
+static void both_read(const struct crc *crc, const struct ses_key *key, const unsigned char *bytes,
+                      size_t len, struct slots *ret_slots)
 {
     struct frame second;
     ret_slots->newest = frame_read(crc, key, bytes, len, &ret_slots->frame) ? 0 : -1;
     const size_t middle = ret_slots->newest == 0 ? ret_slots->frame.capacity : len / 2;
-    ret_slots->blank = false;
 
     if (middle <= len && frame_read(crc, key, bytes + middle, len - middle, &second) &&
         second.capacity == middle &&
@@ -85,6 +103,15 @@ void slots_read(const struct crc *crc, const struct ses_key *key, const unsigned
         ret_slots->newest = 1;
         ret_slots->frame = second;
     }
+}
+
+void slots_read(const struct crc *crc, const struct ses_key *key, const unsigned char *bytes,
+                size_t len, struct slots *ret_slots)
+{
+    ret_slots->blank = false;
+    if (newer_read(crc, key, bytes, len, ret_slots))
+        return;
+    both_read(crc, key, bytes, len, ret_slots);
     if (ret_slots->newest < 0)
         ret_slots->blank = is_zero(bytes, len);
 }

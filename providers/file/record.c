@@ -75,13 +75,18 @@ static ssize_t read_all(int fd, unsigned char *bytes, size_t len)
     return (ssize_t)done;
 }
 
-/* Looks at what the descriptor is; refuses what nobody but somebody else can have put there. */
+/* Refuses what nobody but somebody else can have put there. */
+static int check_file(const struct image *image)
+{
+    const int r = file_check(&image->stat);
+    return r < 0 ? file_fail(image->file, -r, "opening a record") : SES_OK;
+}
+
 static int look_at_file(struct image *image)
 {
     if (fstat(image->fd, &image->stat) < 0)
         return file_fail(image->file, errno, "looking at a record");
-    const int r = file_check(&image->stat);
-    return r < 0 ? file_fail(image->file, -r, "opening a record") : SES_OK;
+    return check_file(image);
 }
 
 static int read_slots(struct image *image)
@@ -126,9 +131,16 @@ int image_record(const struct image *image, struct ses_record *ret_record)
     return SES_OK;
 }
 
+/* Without O_NOATIME every read writes the inode, at whatever mount option but noatime, because the
+ * time of change is in the future: 4.5 microseconds instead of 3.5 for a bare open, read and close,
+ * and 7.1 instead of 6.2 for those of a save. It is refused for what is not ours, which is opened
+ * without it, and then refused by what it is. */
 static int open_file(struct image *image, int flags)
 {
-    image->fd = beneath_open(image->file->root, image->place.path, flags);
+    const int root = image->file->root;
+    image->fd = beneath_open(root, image->place.path, flags | O_NOATIME);
+    if (image->fd == -EPERM)
+        image->fd = beneath_open(root, image->place.path, flags);
     if (image->fd >= 0)
         return SES_OK;
     const int error = -image->fd;
@@ -183,6 +195,16 @@ int image_look(struct image *image)
 
 /* ---- holding ---- */
 
+/* What the umask took from a file that was just made. */
+static int mend_mode(struct image *image)
+{
+    if (file_check(&image->stat) == 0)
+        return SES_OK;
+    if (fchmod(image->fd, S_IRUSR | S_IWUSR) < 0)
+        return file_fail(image->file, errno, "making a record");
+    return look_at_file(image);
+}
+
 /* Locks what was opened. SES_ERR_GONE: it has another name, or none, by now. */
 static int hold_opened(struct image *image, int how)
 {
@@ -191,11 +213,8 @@ static int hold_opened(struct image *image, int how)
         r = file_fail(image->file, errno, "looking at a record");
     if (r == SES_OK && image->stat.st_nlink == 0)
         r = SES_ERR_GONE;
-    if (r == SES_OK && !image->existed && file_check(&image->stat) < 0 &&
-        fchmod(image->fd, S_IRUSR | S_IWUSR) < 0)
-        r = file_fail(image->file, errno, "making a record"); /* what the umask took */
     if (r == SES_OK)
-        r = look_at_file(image);
+        r = image->existed ? check_file(image) : mend_mode(image);
     return r == SES_OK ? read_slots(image) : r;
 }
 
