@@ -138,7 +138,7 @@ static void what_no_replica_has_is_lost_with_its_master_and_only_who_waits_is_to
     start_again_all();
     const int master = cluster_master_of(&cluster, 0), replica = (master + 3) % CLUSTER_NODES;
     struct redis_shop *plain = cluster_shop(&cluster, replica, "");
-    struct redis_shop *careful = cluster_shop(&cluster, replica, "?waitReplicas=1&budgetMs=600");
+    struct redis_shop *careful = cluster_shop(&cluster, replica, "?waitReplicas=1&budgetMs=3000");
     (void)put(&careful->f, &ended, "alpha");
     (void)put(&careful->f, &waited, "alpha");
     server_freeze(&cluster.nodes[replica]);
