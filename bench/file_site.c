@@ -162,23 +162,26 @@ void site_close(struct site *site)
 
 /* ---- the folder itself ---- */
 
+/* Some disks take minutes, and who reads this gives up on what says nothing. */
 static int remove_one(const char *path, const struct stat *stat, int type, struct FTW *at)
 {
-    (void)stat, (void)type, (void)at;
+    (void)stat, (void)at;
+    if (type == FTW_DP) {
+        (void)fputs("# removing\n", stdout);
+        (void)fflush(stdout);
+    }
     return remove(path);
 }
 
 static void make_folder(char *out, size_t size)
 {
-    const char *where = getenv("TMPDIR"); /* NOLINT(concurrency-mt-unsafe): no thread yet */
+    const char *where = getenv("TMPDIR"); /* NOLINT(concurrency-mt-unsafe) */
     char self[4096] = "";
     if (!where || !*where) {
         const ssize_t len = readlink("/proc/self/exe", self, sizeof self - 1);
         self[len > 0 ? len : 0] = '\0';
-        char *slash = strrchr(self, '/');
-        if (!slash)
-            bench_fail_errno("/proc/self/exe");
-        *slash = '\0';
+        for (int up = 0; up < 3 && strrchr(self, '/'); up++) /* of build/bench/bench/PROGRAM */
+            *strrchr(self, '/') = '\0';
         where = self;
     }
     const int len = snprintf(out, size, "%s/sesame-bench-file.XXXXXX", where);
@@ -206,17 +209,18 @@ int site_in_folder(void (*work)(const char *folder, void *arg), void *arg)
     (void)sigemptyset(&signals);
     for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
         (void)sigaddset(&signals, ends[i]);
-    (void)sigprocmask(SIG_BLOCK, &signals, &before);
+    (void)pthread_sigmask(SIG_BLOCK, &signals, &before);
     (void)prctl(PR_SET_PDEATHSIG, SIGTERM);
     make_folder(folder, sizeof folder);
     const pid_t worker = fork();
     if (worker == 0) {
         (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-        (void)sigprocmask(SIG_SETMASK, &before, NULL);
+        (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
         work(folder, arg);
         bench_exit(0);
     }
     const int status = worker < 0 ? 1 : await_end(worker, &signals);
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): no thread in this process */
     (void)nftw(folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
     return status;
 }
