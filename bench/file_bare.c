@@ -35,7 +35,7 @@ static uint64_t read_path(const struct site *site, const char *path, const struc
 static uint64_t read_all(const struct site *site, const struct bench_share *share,
                          const struct manner *manner)
 {
-    uint64_t state = 0, failures = 0;
+    uint64_t state = site_seed(share, false), failures = 0;
     for (uint64_t i = 0; i < share->operations; i++) {
         struct ses_key key;
         char path[SITE_PATH];
@@ -86,7 +86,7 @@ static uint64_t write_path(const struct site *site, const char *path, const stru
 static uint64_t write_all(const struct site *site, const struct bench_share *share,
                           const struct manner *manner)
 {
-    uint64_t state = 0, failures = 0;
+    uint64_t state = site_seed(share, false), failures = 0;
     for (uint64_t i = 0; i < share->operations; i++) {
         struct ses_key key;
         char path[SITE_PATH];
@@ -129,7 +129,7 @@ static uint64_t replace(const struct site *site, const char *path,
 uint64_t renamed_write(void *arg, const struct bench_share *share)
 {
     const struct site *site = arg;
-    uint64_t state = 0, failures = 0;
+    uint64_t state = site_seed(share, false), failures = 0;
     for (uint64_t i = 0; i < share->operations; i++) {
         struct ses_key key;
         char path[SITE_PATH];

@@ -50,12 +50,15 @@ void site_path(const struct ses_key *key, char out[SITE_PATH])
 
 /* ---- which ---- */
 
+uint64_t site_seed(const struct bench_share *share, bool ours)
+{
+    return scatter(((uint64_t)share->round * 2 + ours) * BENCH_THREADS_MAX + share->thread) | 1;
+}
+
 static uint64_t pick(const struct site *site, const struct bench_share *share, uint64_t *state,
                      uint64_t count)
 {
     const uint64_t each = count / site->threads;
-    if (*state == 0)
-        *state = scatter((uint64_t)share->round * 64 + share->thread) | 1;
     uint64_t x = *state;
     x ^= x << 13;
     x ^= x >> 7;
