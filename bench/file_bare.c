@@ -15,28 +15,46 @@
 
 enum { FRAME = SITE_HEAD + SITE_RECORD, FILE_BYTES = 2 * SITE_SLOT };
 
-static uint64_t read_path(const struct site *site, const char *path,
+/* How they are called. */
+struct manner {
+    int flags;
+    bool sets_time;
+};
+
+static const struct manner plain, timed = { .sets_time = true }, least = { .flags = O_NOATIME };
+
+static uint64_t read_path(const struct site *site, const char *path, const struct manner *manner,
                           unsigned char bytes[FILE_BYTES])
 {
-    const int fd = openat(site->root, path, O_RDONLY | O_NOATIME | O_CLOEXEC);
+    const int fd = openat(site->root, path, O_RDONLY | O_CLOEXEC | manner->flags);
     const ssize_t got = pread(fd, bytes, FILE_BYTES, 0);
     (void)close(fd);
     return got < FRAME;
 }
 
-uint64_t bare_read(void *arg, const struct bench_share *share)
+static uint64_t read_all(const struct site *site, const struct bench_share *share,
+                         const struct manner *manner)
 {
-    const struct site *site = arg;
-    uint64_t state = 0, failures = 0;
+    uint64_t state = site_seed(share, false), failures = 0;
     for (uint64_t i = 0; i < share->operations; i++) {
         struct ses_key key;
         char path[SITE_PATH];
         unsigned char bytes[FILE_BYTES];
         site_key(site_pick(site, share, &state), &key);
         site_path(&key, path);
-        failures += read_path(site, path, bytes);
+        failures += read_path(site, path, manner, bytes);
     }
     return failures;
+}
+
+uint64_t bare_read(void *arg, const struct bench_share *share)
+{
+    return read_all(arg, share, &plain);
+}
+
+uint64_t bare_read_least(void *arg, const struct bench_share *share)
+{
+    return read_all(arg, share, &least);
 }
 
 static off_t older_slot(const unsigned char bytes[FILE_BYTES])
@@ -47,47 +65,53 @@ static off_t older_slot(const unsigned char bytes[FILE_BYTES])
     return first < second ? 0 : SITE_SLOT;
 }
 
-static uint64_t write_path(const struct site *site, const char *path, bool sets_time)
+static uint64_t write_path(const struct site *site, const char *path, const struct manner *manner)
 {
     unsigned char bytes[FILE_BYTES] = { 0 };
     const struct timespec times[2] = {
         { .tv_nsec = UTIME_OMIT },
         { .tv_sec = site->now_ms / 1000 + 1000 },
     };
-    const int fd = openat(site->root, path, O_RDWR | O_NOATIME | O_CLOEXEC);
+    const int fd = openat(site->root, path, O_RDWR | O_CLOEXEC | manner->flags);
     uint64_t failures = flock(fd, LOCK_EX) != 0;
     failures += pread(fd, bytes, FILE_BYTES, 0) < FRAME;
     const off_t older = older_slot(bytes);
     failures += pwrite(fd, bytes + SITE_SLOT - older, FRAME, older) != FRAME;
-    if (sets_time)
+    if (manner->sets_time)
         failures += futimens(fd, times) != 0;
     (void)close(fd);
     return failures;
 }
 
-static uint64_t write_all(const struct site *site, const struct bench_share *share, bool sets_time)
+static uint64_t write_all(const struct site *site, const struct bench_share *share,
+                          const struct manner *manner)
 {
-    uint64_t state = 0, failures = 0;
+    uint64_t state = site_seed(share, false), failures = 0;
     for (uint64_t i = 0; i < share->operations; i++) {
         struct ses_key key;
         char path[SITE_PATH];
         unsigned char bytes[FILE_BYTES];
         site_key(site_pick(site, share, &state), &key);
         site_path(&key, path);
-        failures += read_path(site, path, bytes);
-        failures += write_path(site, path, sets_time);
+        failures += read_path(site, path, manner, bytes);
+        failures += write_path(site, path, manner);
     }
     return failures;
 }
 
 uint64_t bare_write(void *arg, const struct bench_share *share)
 {
-    return write_all(arg, share, false);
+    return write_all(arg, share, &plain);
+}
+
+uint64_t bare_write_least(void *arg, const struct bench_share *share)
+{
+    return write_all(arg, share, &least);
 }
 
 uint64_t bare_write_time(void *arg, const struct bench_share *share)
 {
-    return write_all(arg, share, true);
+    return write_all(arg, share, &timed);
 }
 
 static uint64_t replace(const struct site *site, const char *path,
@@ -105,14 +129,14 @@ static uint64_t replace(const struct site *site, const char *path,
 uint64_t renamed_write(void *arg, const struct bench_share *share)
 {
     const struct site *site = arg;
-    uint64_t state = 0, failures = 0;
+    uint64_t state = site_seed(share, false), failures = 0;
     for (uint64_t i = 0; i < share->operations; i++) {
         struct ses_key key;
         char path[SITE_PATH];
         unsigned char bytes[FILE_BYTES];
         site_key(site_pick_renamed(site, share, &state), &key);
         site_path(&key, path);
-        failures += read_path(site, path, bytes);
+        failures += read_path(site, path, &plain, bytes);
         failures += replace(site, path, bytes);
     }
     return failures;

@@ -5,7 +5,9 @@
 /* What sesame-bench-file tells the table by number. */
 enum file_row {
     FILE_READ,
+    FILE_READ_LEAST,
     FILE_WRITE,
+    FILE_WRITE_LEAST,
     FILE_WRITE_TIME,
     FILE_WRITE_RENAMED,
     FILE_CREATE,

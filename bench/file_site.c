@@ -50,12 +50,15 @@ void site_path(const struct ses_key *key, char out[SITE_PATH])
 
 /* ---- which ---- */
 
+uint64_t site_seed(const struct bench_share *share, bool ours)
+{
+    return scatter(((uint64_t)share->round * 2 + ours) * BENCH_THREADS_MAX + share->thread) | 1;
+}
+
 static uint64_t pick(const struct site *site, const struct bench_share *share, uint64_t *state,
                      uint64_t count)
 {
     const uint64_t each = count / site->threads;
-    if (*state == 0)
-        *state = scatter((uint64_t)share->round * 64 + share->thread) | 1;
     uint64_t x = *state;
     x ^= x << 13;
     x ^= x >> 7;
@@ -162,23 +165,26 @@ void site_close(struct site *site)
 
 /* ---- the folder itself ---- */
 
+/* Some disks take minutes, and who reads this gives up on what says nothing. */
 static int remove_one(const char *path, const struct stat *stat, int type, struct FTW *at)
 {
-    (void)stat, (void)type, (void)at;
+    (void)stat, (void)at;
+    if (type == FTW_DP) {
+        (void)fputs("# removing\n", stdout);
+        (void)fflush(stdout);
+    }
     return remove(path);
 }
 
 static void make_folder(char *out, size_t size)
 {
-    const char *where = getenv("TMPDIR"); /* NOLINT(concurrency-mt-unsafe): no thread yet */
+    const char *where = getenv("TMPDIR"); /* NOLINT(concurrency-mt-unsafe) */
     char self[4096] = "";
     if (!where || !*where) {
         const ssize_t len = readlink("/proc/self/exe", self, sizeof self - 1);
         self[len > 0 ? len : 0] = '\0';
-        char *slash = strrchr(self, '/');
-        if (!slash)
-            bench_fail_errno("/proc/self/exe");
-        *slash = '\0';
+        for (int up = 0; up < 3 && strrchr(self, '/'); up++) /* of build/bench/bench/PROGRAM */
+            *strrchr(self, '/') = '\0';
         where = self;
     }
     const int len = snprintf(out, size, "%s/sesame-bench-file.XXXXXX", where);
@@ -206,17 +212,18 @@ int site_in_folder(void (*work)(const char *folder, void *arg), void *arg)
     (void)sigemptyset(&signals);
     for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
         (void)sigaddset(&signals, ends[i]);
-    (void)sigprocmask(SIG_BLOCK, &signals, &before);
+    (void)pthread_sigmask(SIG_BLOCK, &signals, &before);
     (void)prctl(PR_SET_PDEATHSIG, SIGTERM);
     make_folder(folder, sizeof folder);
     const pid_t worker = fork();
     if (worker == 0) {
         (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-        (void)sigprocmask(SIG_SETMASK, &before, NULL);
+        (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
         work(folder, arg);
         bench_exit(0);
     }
     const int status = worker < 0 ? 1 : await_end(worker, &signals);
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): no thread in this process */
     (void)nftw(folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
     return status;
 }

@@ -37,6 +37,10 @@ void site_close(struct site *site);
 void site_key(uint64_t number, struct ses_key *ret_key);
 void site_path(const struct ses_key *key, char out[SITE_PATH]);
 
+/* Where a walk over the sessions begins: elsewhere for ours than for the floor, which would have
+ * brought what ours needs into the processor's caches. */
+uint64_t site_seed(const struct bench_share *share, bool ours);
+
 /* A session of the thread's own; those of renamed() are written by nobody but it. */
 uint64_t site_pick(const struct site *site, const struct bench_share *share, uint64_t *state);
 uint64_t site_pick_renamed(const struct site *site, const struct bench_share *share,
@@ -45,7 +49,7 @@ uint64_t site_pick_renamed(const struct site *site, const struct bench_share *sh
 /* The first number of the thread's own for the run's new sessions. */
 uint64_t site_fresh(const struct site *site, const struct bench_share *share, bool ours);
 
-/* Runs @p work in a process of its own with a new folder below TMPDIR, or beside this program, and
+/* Runs @p work in a process of its own with a new folder below TMPDIR, or in the folder build, and
  * removes that when it ends, or when this is told to end. @return its exit status. */
 int site_in_folder(void (*work)(const char *folder, void *arg), void *arg);
 

@@ -17,7 +17,7 @@ static uint64_t load_one(const struct site *site, const struct ses_key *key, uin
 uint64_t ours_read(void *arg, const struct bench_share *share)
 {
     const struct site *site = arg;
-    uint64_t state = 0, failures = 0, version;
+    uint64_t state = site_seed(share, true), failures = 0, version;
     for (uint64_t i = 0; i < share->operations; i++) {
         struct ses_key key;
         site_key(site_pick(site, share, &state), &key);
@@ -44,7 +44,7 @@ static uint64_t save_one(const struct site *site, const struct ses_key *key, ses
 uint64_t ours_write(void *arg, const struct bench_share *share)
 {
     const struct site *site = arg;
-    uint64_t state = 0, failures = 0;
+    uint64_t state = site_seed(share, true), failures = 0;
     ses_blob *data = ses_blob_new((struct ses_slice){ site->record, SITE_RECORD });
     for (uint64_t i = 0; i < share->operations && data; i++) {
         struct ses_key key;

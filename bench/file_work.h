@@ -7,9 +7,12 @@
 /* Work over a struct site, through the provider. */
 bench_work_fn ours_read, ours_write, ours_create;
 
-/* The calls that the same layout needs, and nothing else. Those with a time set the file's, too,
+/* The calls that the same layout needs: open, read, close; and for a write after that open, flock,
+ * read, write, close. As they come; "least" without the time of access, "time" with that of change,
  * by which gc knows what has ended. */
-bench_work_fn bare_read, bare_write, bare_write_time, bare_create;
+bench_work_fn bare_read, bare_read_least;
+bench_work_fn bare_write, bare_write_least, bare_write_time;
+bench_work_fn bare_create;
 
 /* A read, and a temporary file that takes the place of the old one. */
 bench_work_fn renamed_write;

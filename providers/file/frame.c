@@ -77,7 +77,7 @@ bool frame_read(const struct crc *crc, const struct ses_key *key, const unsigned
 static bool newer_read(const struct crc *crc, const struct ses_key *key, const unsigned char *bytes,
                        size_t len, struct slots *ret_slots)
 {
-    if (len < 2 * SLOT_UNIT || !head_is_sound(bytes))
+    if (len < 2 * (size_t)SLOT_UNIT || !head_is_sound(bytes))
         return false;
     const size_t middle = get32(bytes + CAPACITY_AT);
     if (middle != len / 2 || !head_is_sound(bytes + middle) ||
