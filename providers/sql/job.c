@@ -14,14 +14,9 @@ int sql_job_begin(struct sql *sql, struct pool *pool, struct sql_job *job)
 
 static enum pool_verdict verdict_of(int code)
 {
-    switch (code) {
-    case SES_ERR_UNAVAILABLE:
+    if (code == SES_ERR_UNAVAILABLE)
         return POOL_FAILED;
-    case SES_ERR_CORRUPT: /* it may have been put right meanwhile */
-        return POOL_SPOILT;
-    default:
-        return POOL_ANSWERED;
-    }
+    return ses_is_failure(code) ? POOL_SPOILT : POOL_ANSWERED;
 }
 
 /* The connection is another thread's as soon as it is given back, and a hook may take its time. */

@@ -17,6 +17,7 @@ struct connection {
     sqlite3_stmt *statements[SQL_STATEMENTS];
     struct deadline deadline;
     int64_t pages_most; /* 0: no limit */
+    int broken; /* why it could not be opened: what every call answers, until it is closed */
 };
 
 /* ---- failures ---- */
@@ -120,29 +121,37 @@ static void limit(struct connection *c, const struct sqlite_store *store)
     set_limit(c, c->pages_most);
 }
 
+static int open_file(struct connection *c, const struct sqlite_store *store)
+{
+    const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW;
+    int r = sqlite3_open_v2(store->path, &c->db, flags, NULL);
+    if (r == SQLITE_OK)
+        r = settle(c, store);
+    if (r == SQLITE_OK && sqlite3_db_readonly(c->db, "main"))
+        r = SQLITE_READONLY;
+    if (r == SQLITE_OK)
+        limit(c, store);
+    return r;
+}
+
+/* Whoever uses it is to learn more than that it could not be had: a file may be damaged. */
 struct sql_connection *sqlite_provider_connect(struct sql *sql, struct deadline deadline, char *why,
                                                size_t why_size)
 {
     const struct sqlite_store *store = (const struct sqlite_store *)sql;
-    const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW;
     struct connection *c = calloc(1, sizeof *c);
     if (!c) {
         (void)snprintf(why, why_size, "out of memory");
         return NULL;
     }
-    c->base.sql = sql;
     c->deadline = deadline;
-    int r = sqlite3_open_v2(store->path, &c->db, flags, NULL);
-    if (r == SQLITE_OK)
-        r = settle(c, store);
-    if (r == SQLITE_OK) {
-        limit(c, store);
-        return &c->base;
+    const int r = open_file(c, store);
+    if (r != SQLITE_OK) {
+        c->broken = code_of(r);
+        (void)snprintf(c->base.why, sizeof c->base.why, "%.120s: %s", store->path,
+                       r == SQLITE_READONLY ? "may not be written" : sqlite3_errstr(r));
     }
-    (void)snprintf(why, why_size, "%s: %s", store->path,
-                   c->db ? sqlite3_errmsg(c->db) : "out of memory");
-    sqlite_provider_close(&c->base);
-    return NULL;
+    return &c->base;
 }
 
 void sqlite_provider_close(struct sql_connection *connection)
@@ -164,18 +173,13 @@ void sqlite_provider_close_before_fork(struct sql_connection *connection)
 
 /* ---- statements ---- */
 
-static int prepare(struct connection *c, enum sql_statement statement)
-{
-    if (c->statements[statement])
-        return SQLITE_OK;
-    return sqlite3_prepare_v3(c->db, c->base.sql->texts[statement], -1, SQLITE_PREPARE_PERSISTENT,
-                              &c->statements[statement], NULL);
-}
-
 int sqlite_provider_prepare(struct sql_connection *connection, enum sql_statement statement)
 {
     struct connection *c = (struct connection *)connection;
-    const int r = prepare(c, statement);
+    if (c->statements[statement] || c->broken)
+        return c->broken;
+    const int r = sqlite3_prepare_v3(c->db, c->base.sql->texts[statement], -1,
+                                     SQLITE_PREPARE_PERSISTENT, &c->statements[statement], NULL);
     return r == SQLITE_OK ? SES_OK : fail(c, r);
 }
 
@@ -240,25 +244,29 @@ static bool may_use_the_reserve(const struct connection *c, enum sql_statement s
     return c->pages_most > 0 && (statement == SQL_END || statement == SQL_DESTROY);
 }
 
-int sqlite_provider_run(struct sql_connection *connection, struct sql_call *call)
+static int run(struct connection *c, struct sql_call *call)
 {
-    struct connection *c = (struct connection *)connection;
-    if (call->statement == SQL_ROLLBACK && sqlite3_get_autocommit(c->db))
-        return SES_OK; /* it was, by what went wrong */
-    c->deadline = call->deadline;
-    int r = prepare(c, call->statement);
-    if (r != SQLITE_OK) {
-        r = fail(c, r);
-        return r == SES_ERR_INVALID ? SES_ERR_UNAVAILABLE : r;
-    }
+    sqlite3_stmt *statement = c->statements[call->statement];
     const bool reserve = may_use_the_reserve(c, call->statement);
     if (reserve)
         set_limit(c, c->pages_most + PAGES_FOR_ENDINGS);
-    r = step(c, c->statements[call->statement], call);
+    const int r = step(c, statement, call);
     call->changed = r == SES_OK ? (uint64_t)sqlite3_changes(c->db) : 0;
     if (reserve)
         set_limit(c, c->pages_most);
-    return r == SES_ERR_INVALID ? SES_ERR_UNAVAILABLE : r;
+    return r;
+}
+
+int sqlite_provider_run(struct sql_connection *connection, struct sql_call *call)
+{
+    struct connection *c = (struct connection *)connection;
+    c->deadline = call->deadline;
+    if (!c->broken && call->statement == SQL_ROLLBACK && sqlite3_get_autocommit(c->db))
+        return SES_OK; /* it was, by what went wrong */
+    int r = sqlite_provider_prepare(connection, call->statement);
+    if (r == SES_OK)
+        r = run(c, call);
+    return r == SES_ERR_INVALID ? SES_ERR_UNAVAILABLE : r; /* tables that are gone */
 }
 
 int sqlite_provider_ask(struct sql_connection *connection, const char *text,
@@ -267,6 +275,8 @@ int sqlite_provider_ask(struct sql_connection *connection, const char *text,
     struct connection *c = (struct connection *)connection;
     sqlite3_stmt *statement = NULL;
     c->deadline = deadline;
+    if (c->broken)
+        return c->broken;
     int r = sqlite3_prepare_v2(c->db, text, -1, &statement, NULL);
     if (r == SQLITE_OK)
         r = sqlite3_step(statement);
