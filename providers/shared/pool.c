@@ -184,7 +184,7 @@ static bool take_place(struct pool *pool, struct deadline deadline, struct poole
     *ret = NULL;
     (void)pthread_mutex_lock(&pool->mutex);
     const bool at_once = !pool->first_waiter && !pool->forking;
-    bool taken = circuit_allows(&pool->circuit, monotonic_ms());
+    bool taken = !pool->circuit.open || circuit_allows(&pool->circuit, monotonic_ms());
     if (!taken) {
         *ret_why = "the server was lost; not asked again yet";
     } else if (at_once && pool->idle) {
@@ -256,8 +256,9 @@ void pool_give(struct pool *pool, struct pooled *connection, enum pool_verdict v
     if (!keeps)
         drop(pool, connection);
     (void)pthread_mutex_lock(&pool->mutex);
+    const bool answered = verdict != POOL_FAILED;
     const enum circuit_change change =
-        circuit_report(&pool->circuit, verdict != POOL_FAILED, monotonic_ms());
+        circuit_report(&pool->circuit, answered, answered ? 0 : monotonic_ms());
     if (keeps)
         give_idle(pool, connection);
     else

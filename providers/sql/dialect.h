@@ -77,6 +77,7 @@ struct sql_call {
     int count;
     sql_row_fn *fn; /* called for each row; NULL: there are none, or nobody asks */
     void *arg;
+    bool one_row; /* there is no second one to be looked for */
     struct deadline deadline;
     uint64_t changed; /* filled in: rows */
 };

@@ -41,21 +41,31 @@ int sql_job_run(struct sql_job *job, struct sql_call *call)
     return r;
 }
 
+int sql_within_transaction(struct sql_job *job, sql_write_fn *fn, const void *arg)
+{
+    int r = SQL_RUN_PLAIN(job, SQL_BEGIN);
+    if (r < 0)
+        return r;
+    r = fn(job, arg);
+    if (r == SES_OK)
+        r = SQL_RUN_PLAIN(job, SQL_COMMIT);
+    if (r != SES_OK)
+        (void)SQL_RUN_PLAIN(job, SQL_ROLLBACK);
+    return r;
+}
+
 int sql_job_write(struct sql *sql, sql_write_fn *fn, const void *arg)
 {
     struct sql_job job;
-    int r = sql_job_begin(sql, &sql->writers, &job);
-    if (r < 0)
-        return r;
-    r = SQL_RUN_PLAIN(&job, SQL_BEGIN);
-    if (r < 0)
-        return sql_job_end(&job, r);
-    r = fn(&job, arg);
-    if (r == SES_OK)
-        r = SQL_RUN_PLAIN(&job, SQL_COMMIT);
-    if (r != SES_OK)
-        (void)SQL_RUN_PLAIN(&job, SQL_ROLLBACK);
-    return sql_job_end(&job, r);
+    const int r = sql_job_begin(sql, &sql->writers, &job);
+    return r < 0 ? r : sql_job_end(&job, fn(&job, arg));
+}
+
+int sql_job_transact(struct sql *sql, sql_write_fn *fn, const void *arg)
+{
+    struct sql_job job;
+    const int r = sql_job_begin(sql, &sql->writers, &job);
+    return r < 0 ? r : sql_job_end(&job, sql_within_transaction(&job, fn, arg));
 }
 
 /* ---- rows ---- */

@@ -33,9 +33,14 @@ int sql_job_run(struct sql_job *job, struct sql_call *call);
 #define SQL_RUN_PLAIN(job, statement_)                                                             \
  sql_job_run((job), &(struct sql_call){ .statement = (statement_) })
 
-/* Does @p fn within a transaction, which ends with a commit if it answers SES_OK. */
 typedef int sql_write_fn(struct sql_job *job, const void *arg);
+
+/* Does @p fn, whose one statement is a transaction by itself. */
 int sql_job_write(struct sql *sql, sql_write_fn *fn, const void *arg);
+
+/* Does @p fn within a transaction, which ends with a commit if it answers SES_OK. */
+int sql_job_transact(struct sql *sql, sql_write_fn *fn, const void *arg);
+int sql_within_transaction(struct sql_job *job, sql_write_fn *fn, const void *arg);
 
 /* ---- rows ---- */
 

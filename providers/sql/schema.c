@@ -152,6 +152,6 @@ static int look(struct sql *sql)
 
 int sql_schema_prepare(struct sql *sql)
 {
-    const int r = sql->create_table ? sql_job_write(sql, migrate, NULL) : SES_OK;
+    const int r = sql->create_table ? sql_job_transact(sql, migrate, NULL) : SES_OK;
     return r < 0 ? r : look(sql);
 }

@@ -85,7 +85,7 @@ static int say(struct connection *c, const char *text)
 
 static int settle(struct connection *c, const struct sqlite_store *store)
 {
-    char text[200];
+    char text[240];
     (void)sqlite3_extended_result_codes(c->db, 1);
     (void)sqlite3_busy_handler(c->db, on_busy, c);
     sqlite3_progress_handler(c->db, LOOK_EVERY_STEPS, on_progress, c);
@@ -221,19 +221,24 @@ static int read_row(sqlite3_stmt *statement, const struct sql_call *call)
     return call->fn(call->arg, columns);
 }
 
+/* SES_OK: all rows were read, or there is only one to be. */
+static int read_rows(struct connection *c, sqlite3_stmt *statement, const struct sql_call *call)
+{
+    int r;
+    while ((r = sqlite3_step(statement)) == SQLITE_ROW) {
+        const int code = call->fn ? read_row(statement, call) : SES_OK;
+        if (code != SES_OK || call->one_row)
+            return code;
+    }
+    return r == SQLITE_DONE ? SES_OK : fail(c, r);
+}
+
 static int step(struct connection *c, sqlite3_stmt *statement, const struct sql_call *call)
 {
-    int code = SES_OK, r = SQLITE_OK;
+    int r = SQLITE_OK;
     for (int i = 0; r == SQLITE_OK && i < call->count; i++)
         r = bind(statement, i + 1, &call->values[i]);
-    if (r == SQLITE_OK)
-        r = sqlite3_step(statement);
-    while (r == SQLITE_ROW && code == SES_OK) {
-        code = call->fn ? read_row(statement, call) : SES_OK;
-        r = code == SES_OK ? sqlite3_step(statement) : r;
-    }
-    if (code == SES_OK && r != SQLITE_DONE)
-        code = fail(c, r);
+    const int code = r == SQLITE_OK ? read_rows(c, statement, call) : fail(c, r);
     (void)sqlite3_reset(statement);
     return code;
 }

@@ -3,8 +3,8 @@
  * Provider "sqlite": records in a database file, which the processes of one machine share.
  *
  *  - ProviderConfig: the path of the file.
- *  - Settings: createTable, tablePrefix, poolSize, budgetMs, maxBytes, durability: "none",
- *    "normal" or "full".
+ *  - Settings: createTable, tablePrefix, poolSize, budgetMs, maxBytes, durability:
+ * "none", "normal" or "full".
  *  - Layout: <prefix>sessions, a row for each record, and <prefix>schema, their version
  * (dialect.c).
  *  - Atomic save: one UPDATE that asks for the version, in a transaction (sql/records.c).

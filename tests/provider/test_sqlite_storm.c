@@ -88,6 +88,60 @@ static void one_counter_of_several_processes_counts_each(void **state)
     storm("one counter", (const char *const[]){ key, key, key, key });
 }
 
+/* ---- the queue ---- */
+
+static int create_once(struct fixture *f, struct ses_key *ret_key, uint64_t *ret_version);
+static int save_once(struct fixture *f, const struct ses_key *key, uint64_t *version);
+
+struct turn {
+    struct db_shop *shop;
+    atomic_int *left;
+    int saves, wrong;
+    int64_t longest_ms;
+};
+
+static void *take_turns(void *arg)
+{
+    struct turn *turn = arg;
+    struct fixture *f = &turn->shop->f;
+    struct ses_key key;
+    uint64_t version;
+    turn->wrong += create_once(f, &key, &version) != SES_OK;
+    while (atomic_fetch_sub(turn->left, 1) > 0) {
+        const int64_t before = monotonic_ms();
+        turn->wrong += save_once(f, &key, &version) != SES_OK;
+        const int64_t took = monotonic_ms() - before;
+        turn->longest_ms = took > turn->longest_ms ? took : turn->longest_ms;
+        turn->saves++;
+    }
+    return NULL;
+}
+
+/* SQLite's own lock lets some wait for a second while others write a thousand times. */
+static void eight_writers_each_get_their_share(void **state)
+{
+    enum { WRITERS = 8, SAVES = 8000 };
+    static struct db_shop shop;
+    (void)state;
+    atomic_int left = SAVES;
+    struct turn turns[WRITERS];
+    int64_t longest_ms = 0;
+    int least = SAVES;
+    for (int i = 0; i < WRITERS; i++)
+        turns[i] = (struct turn){ .shop = &shop, .left = &left };
+    assert_ok(db_open(&shop, path, NULL));
+    run_together(take_turns, turns, sizeof *turns, WRITERS);
+    for (int i = 0; i < WRITERS; i++) {
+        assert_int_equal(turns[i].wrong, 0);
+        least = turns[i].saves < least ? turns[i].saves : least;
+        longest_ms = turns[i].longest_ms > longest_ms ? turns[i].longest_ms : longest_ms;
+    }
+    (void)printf("# %d saves of %d threads, of each at least %d; the longest took %lld ms\n", SAVES,
+                 WRITERS, least, (long long)longest_ms);
+    assert_true(least > SAVES / WRITERS / 2);
+    db_close(&shop);
+}
+
 /* ---- forks ---- */
 
 static void parent_and_child_go_on_with_connections_of_their_own(void **state)
@@ -267,6 +321,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(keys_of_several_processes_are_all_kept),
         cmocka_unit_test(one_counter_of_several_processes_counts_each),
+        cmocka_unit_test(eight_writers_each_get_their_share),
         cmocka_unit_test(parent_and_child_go_on_with_connections_of_their_own),
         cmocka_unit_test(forks_of_a_process_whose_threads_are_at_work_harm_neither),
         cmocka_unit_test(child_that_outlives_its_parents_store_keeps_what_it_writes),
