@@ -376,6 +376,32 @@ static void start_with_a_locked_file_fails_within_the_budget(void **state)
     sqlite3_close(db);
 }
 
+static void of_hardly_any_patience(void *instance)
+{
+    struct sqlite_store *store = instance;
+    sqlite_settings_of(instance);
+    store->sql.budget_ms = 20;
+}
+
+static void long_question_ends_at_the_budget(void **state)
+{
+    (void)state;
+    uint64_t count = 0;
+    assert_ok(db_open(&shop, path, NULL));
+    change("WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 400000) "
+           "INSERT INTO sesame_sessions SELECT randomblob(32), 1, 9000000000000, 1, NULL, 1, x'00' "
+           "FROM n");
+    assert_ok(store_count(shop.f.store, shop.f.now, &count));
+    assert_int_equal(count, 400000);
+    db_close(&shop);
+    assert_ok(db_open(&shop, path, of_hardly_any_patience));
+    const int64_t before = monotonic_ms();
+    assert_code(store_count(shop.f.store, shop.f.now, &count), SES_ERR_UNAVAILABLE);
+    assert_true(monotonic_ms() - before < 1000);
+    assert_non_null(strstr(shop.told, "took too long"));
+    db_close(&shop);
+}
+
 /* ---- what else others may want ---- */
 
 /* Nobody could empty the log while a page is shown. */
@@ -533,6 +559,7 @@ int main(void)
         CASE_IN_A_FILE(damaged_pages_are_corrupt_or_missing_and_never_another_record),
         CASE_IN_A_FILE(lock_of_another_is_unavailable_within_the_budget_and_reading_goes_on),
         CASE_IN_A_FILE(start_with_a_locked_file_fails_within_the_budget),
+        CASE_IN_A_FILE(long_question_ends_at_the_budget),
         CASE_IN_A_SHOP(walk_keeps_no_transaction_open_while_it_shows),
         CASE_IN_A_FILE(prefix_of_anything_but_a_name_is_refused),
         CASE_IN_A_FILE(path_is_a_name_and_nothing_else),

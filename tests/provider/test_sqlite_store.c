@@ -84,6 +84,31 @@ static void table_is_made_on_request_and_then_used_by_all(void **state)
     assert_int_equal(number("SELECT count(*) FROM sesame_sessions"), 1);
 }
 
+/* As the page says, so that others may ask. */
+static void row_shows_what_the_page_says(void **state)
+{
+    (void)state;
+    const struct ses_key key = { "0123456789abcdef0123456789abcdef" };
+    const struct ses_owner owner = { { "fedcba9876543210fedcba9876543210" }, 0 };
+    assert_ok(db_open(&shop, path, NULL));
+    struct ses_record record = make_record(SLICE("bytes"), 4000000000000), winner = { 0 };
+    record.version = UINT64_MAX - 6;
+    assert_ok(store_create(shop.f.store, &key, shop.f.now, &owner, &record));
+    assert_int_equal(number("SELECT count(*) FROM sesame_sessions WHERE version = -7 AND kind = 1 "
+                            "AND key = CAST('0123456789abcdef0123456789abcdef' AS BLOB) "
+                            "AND user = CAST('fedcba9876543210fedcba9876543210' AS BLOB) "
+                            "AND expires = 4000000000000 AND record = CAST('bytes' AS BLOB)"),
+                     1);
+    record.kind = SES_KIND_DEAD;
+    record.version = 7;
+    assert_ok(store_save(shop.f.store, &key, shop.f.now, UINT64_MAX - 6, &record, &winner));
+    assert_int_equal(number("SELECT count(*) FROM sesame_sessions WHERE version = 7 AND kind = 3 "
+                            "AND user IS NULL"),
+                     1);
+    drop_record(&record);
+    db_close(&shop);
+}
+
 static void with_another_prefix(void *instance)
 {
     struct sqlite_store *store = instance;
@@ -276,6 +301,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE_IN_A_FILE(missing_file_or_table_is_one_line_and_is_not_made_unasked),
         CASE_IN_A_FILE(table_is_made_on_request_and_then_used_by_all),
+        CASE_IN_A_FILE(row_shows_what_the_page_says),
         CASE_IN_A_FILE(tables_of_several_prefixes_share_a_file_and_no_session),
         CASE_IN_A_FILE(script_of_the_page_makes_the_table_that_is_made_on_request),
         CASE_IN_A_FILE(table_of_another_shape_is_refused_in_one_line),

@@ -88,6 +88,42 @@ static void one_counter_of_several_processes_counts_each(void **state)
     storm("one counter", (const char *const[]){ key, key, key, key });
 }
 
+static int create_some(const struct ses_key *user)
+{
+    static struct db_shop shop;
+    int wrong = db_open(&shop, path, NULL) != SES_OK;
+    for (int i = 0; i < 50 && wrong == 0; i++) {
+        struct ses_key key = new_key();
+        const pid_t self = getpid();
+        memcpy(key.bytes, &self, sizeof self); /* children draw the same random numbers */
+        const int r = create_owned(&shop.f, &key, user, 5);
+        wrong += r != SES_OK && r != SES_ERR_DENIED;
+    }
+    db_close(&shop);
+    return wrong;
+}
+
+static void limit_of_a_user_holds_among_processes(void **state)
+{
+    static struct db_shop shop;
+    (void)state;
+    assert_ok(db_open(&shop, path, NULL));
+    for (int round = 0; round < 20; round++) {
+        const struct ses_key user = new_key();
+        struct sighting sighting = { .key = &user };
+        pid_t children[PROCESSES];
+        for (int i = 0; i < PROCESSES; i++) {
+            children[i] = fork();
+            if (children[i] == 0)
+                _exit(create_some(&user));
+        }
+        wait_for_all(children, PROCESSES);
+        assert_ok(store_list(shop.f.store, &user, shop.f.now, note_sighting, &sighting));
+        assert_int_equal(sighting.others, 5);
+    }
+    db_close(&shop);
+}
+
 /* ---- the queue ---- */
 
 static int create_once(struct fixture *f, struct ses_key *ret_key, uint64_t *ret_version);
@@ -321,6 +357,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(keys_of_several_processes_are_all_kept),
         cmocka_unit_test(one_counter_of_several_processes_counts_each),
+        cmocka_unit_test(limit_of_a_user_holds_among_processes),
         cmocka_unit_test(eight_writers_each_get_their_share),
         cmocka_unit_test(parent_and_child_go_on_with_connections_of_their_own),
         cmocka_unit_test(forks_of_a_process_whose_threads_are_at_work_harm_neither),
