@@ -7,7 +7,6 @@
 enum {
     COLLECT_MOST = 100, /* rows in one transaction: so long others wait for it */
     PAGE_MOST = 64,
-    SHELF_MOST = PAGE_MOST,
 };
 
 /* ---- gc ---- */
@@ -109,7 +108,7 @@ static bool shelf_grow(struct shelf *shelf)
 {
     if (shelf->count < shelf->room)
         return true;
-    const size_t room = shelf->room ? shelf->room * 2 : SHELF_MOST;
+    const size_t room = shelf->room ? shelf->room * 2 : PAGE_MOST;
     struct shown *all = reallocarray(shelf->all, room, sizeof *all);
     if (!all)
         return false;
@@ -162,20 +161,19 @@ int sql_list(struct sql *sql, const struct ses_key *user, int64_t now_ms, ses_re
 
 static int read_page(struct sql *sql, struct ses_slice after, int64_t now_ms, struct shelf *shelf)
 {
-    struct sql_job job;
-    int r = sql_job_begin(sql, &sql->readers, &job);
+    int r = sql_job_begin(sql, &sql->readers, shelf->job);
     if (r < 0)
         return r;
-    shelf->job = &job;
-    r = SQL_RUN(&job, SQL_PAGE, put_on_shelf, shelf, sql_bytes(after), sql_number(now_ms),
+    r = SQL_RUN(shelf->job, SQL_PAGE, put_on_shelf, shelf, sql_bytes(after), sql_number(now_ms),
                 sql_number(PAGE_MOST));
-    return sql_job_end(&job, r);
+    return sql_job_end(shelf->job, r);
 }
 
 int sql_iterate(struct sql *sql, int64_t now_ms, ses_record_fn *fn, void *arg)
 {
-    struct shelf shelf = { 0 };
-    struct ses_key last;
+    struct sql_job job;
+    struct shelf shelf = { .job = &job };
+    struct ses_key last = { { 0 } };
     struct ses_slice after = { "", 0 };
     bool more = true;
     int r = SES_OK;

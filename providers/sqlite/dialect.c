@@ -29,27 +29,27 @@ const struct sql_dialect sqlite_provider_dialect = {
         [SQL_BEGIN] = "BEGIN IMMEDIATE",
         [SQL_COMMIT] = "COMMIT",
         [SQL_ROLLBACK] = "ROLLBACK",
-        [SQL_LOAD] = "SELECT " ROW " FROM @sessions WHERE key = ?1",
+        [SQL_LOAD] = ("SELECT " ROW " FROM @sessions WHERE key = ?1"),
         [SQL_INSERT] =
-            "INSERT INTO @sessions (key, version, expires, kind, checksum, record, user) "
+            ("INSERT INTO @sessions (key, version, expires, kind, checksum, record, user) "
             "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (key) DO UPDATE SET "
             "version = excluded.version, expires = excluded.expires, kind = excluded.kind, "
             "checksum = excluded.checksum, record = excluded.record, user = excluded.user "
-            "WHERE @sessions.expires <= ?8",
-        [SQL_SAVE] = "UPDATE @sessions SET version = ?1, expires = ?2, kind = ?3, checksum = ?4, "
-                     "record = ?5 WHERE key = ?6 AND version = ?7 AND expires > ?8",
-        [SQL_END] = "UPDATE @sessions SET version = ?1, expires = ?2, kind = ?3, checksum = ?4, "
-                    "record = ?5, user = NULL WHERE key = ?6 AND version = ?7 AND expires > ?8",
-        [SQL_TOUCH] = "UPDATE @sessions SET expires = max(expires, ?1) "
-                      "WHERE key = ?2 AND version = ?3 AND expires > ?4",
+            "WHERE @sessions.expires <= ?8"),
+        [SQL_SAVE] = ("UPDATE @sessions SET version = ?1, expires = ?2, kind = ?3, checksum = ?4, "
+                     "record = ?5 WHERE key = ?6 AND version = ?7 AND expires > ?8"),
+        [SQL_END] = ("UPDATE @sessions SET version = ?1, expires = ?2, kind = ?3, checksum = ?4, "
+                    "record = ?5, user = NULL WHERE key = ?6 AND version = ?7 AND expires > ?8"),
+        [SQL_TOUCH] = ("UPDATE @sessions SET expires = max(expires, ?1) "
+                      "WHERE key = ?2 AND version = ?3 AND expires > ?4"),
         [SQL_DESTROY] = "DELETE FROM @sessions WHERE key = ?1",
-        [SQL_COUNT_USER] = "SELECT count(*) FROM @sessions WHERE user = ?1 AND " ALIVE,
-        [SQL_LIST] = "SELECT " ROW ", key FROM @sessions WHERE user = ?1 AND " ALIVE,
-        [SQL_PAGE] = "SELECT " ROW ", key FROM @sessions WHERE key > ?1 AND " ALIVE
-                     " ORDER BY key LIMIT ?3",
+        [SQL_COUNT_USER] = ("SELECT count(*) FROM @sessions WHERE user = ?1 AND " ALIVE),
+        [SQL_LIST] = ("SELECT " ROW ", key FROM @sessions WHERE user = ?1 AND " ALIVE),
+        [SQL_PAGE] = ("SELECT " ROW ", key FROM @sessions WHERE key > ?1 AND " ALIVE
+                     " ORDER BY key LIMIT ?3"),
         [SQL_COUNT] = "SELECT count(*) FROM @sessions WHERE expires > ?1 AND kind = 1",
-        [SQL_COLLECT] = "DELETE FROM @sessions WHERE rowid IN (SELECT rowid FROM @sessions "
-                        "WHERE expires <= ?1 ORDER BY expires LIMIT ?2)",
+        [SQL_COLLECT] = ("DELETE FROM @sessions WHERE rowid IN (SELECT rowid FROM @sessions "
+                        "WHERE expires <= ?1 ORDER BY expires LIMIT ?2)"),
         [SQL_PING] = "SELECT version FROM @schema",
     },
     .table_exists = "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = '@schema'",

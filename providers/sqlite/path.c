@@ -3,7 +3,6 @@
 #include "sqlite/state.h"
 
 #include <errno.h>
-#include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -24,13 +23,14 @@ static const char *text_of(int error)
  * is set anew does not lead elsewhere. NULL: errno. */
 static char *absolute(const char *config)
 {
-    char *for_folder = strdup(config), *for_name = strdup(config), *path = NULL;
-    char *folder = for_folder ? realpath(dirname(for_folder), NULL) : NULL;
-    if (folder && for_name && asprintf(&path, "%s/%s", folder, basename(for_name)) < 0)
+    const char *slash = strrchr(config, '/');
+    const char *name = slash ? slash + 1 : config;
+    char *given = slash ? strndup(config, (size_t)(name - config)) : strdup(".");
+    char *folder = given ? realpath(given, NULL) : NULL, *path = NULL;
+    if (folder && asprintf(&path, "%s/%s", folder, name) < 0)
         path = NULL;
     free(folder);
-    free(for_name);
-    free(for_folder);
+    free(given);
     return path;
 }
 
