@@ -2,7 +2,7 @@
 #ifndef SES_SQL_JOB_H
 #define SES_SQL_JOB_H
 
-#include "sql/sql.h"
+#include "sql/store.h"
 
 /* One call of the store, while it has a connection. */
 struct sql_job {

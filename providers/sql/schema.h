@@ -2,7 +2,7 @@
 #ifndef SES_SQL_SCHEMA_H
 #define SES_SQL_SCHEMA_H
 
-#include "sql/sql.h"
+#include "sql/store.h"
 
 /*
  * The tables: <prefix>sessions, and <prefix>schema with one row, their version. They are made and

@@ -2,7 +2,7 @@
 #ifndef SES_SQLITE_STATE_H
 #define SES_SQLITE_STATE_H
 
-#include "sql/sql.h"
+#include "sql/store.h"
 
 /* What a commit waits for: PRAGMA synchronous, by its number. */
 enum sqlite_durability { SQLITE_DURABLE_NONE, SQLITE_DURABLE_NORMAL, SQLITE_DURABLE_FULL };

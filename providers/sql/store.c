@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "sql/sql.h"
+#include "sql/store.h"
 
 #include "sql/schema.h"
 

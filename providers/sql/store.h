@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef SES_SQL_SQL_H
-#define SES_SQL_SQL_H
+#ifndef SES_SQL_STORE_H
+#define SES_SQL_STORE_H
 
 #include "shared/crc.h"
 #include "sql/dialect.h"
