@@ -2,12 +2,14 @@
 #ifndef SES_SHARED_CRC_H
 #define SES_SHARED_CRC_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-/* CRC-32C (Castagnoli), eight bytes at a time. The tables are made at open and lie in the store's
- * state, so that nothing here is global. */
+/* CRC-32C (Castagnoli), eight bytes at a time, by the processor where it can. The tables are made
+ * at open and lie in the store's state, so that nothing here is global. */
 struct crc {
+    bool by_processor;
     uint32_t table[8][256];
 };
 

@@ -8,15 +8,27 @@ static struct fork_watch *watches;
 static void before_fork(void)
 {
     (void)pthread_mutex_lock(&watches_mutex);
-    for (struct fork_watch *watch = watches; watch; watch = watch->next)
+    for (struct fork_watch *watch = watches; watch; watch = watch->next) {
         (void)pthread_mutex_lock(watch->mutex);
+        if (watch->before)
+            watch->before(watch->arg);
+    }
 }
 
-static void in_parent(void)
+static void unlock_all(void)
 {
     for (struct fork_watch *watch = watches; watch; watch = watch->next)
         (void)pthread_mutex_unlock(watch->mutex);
     (void)pthread_mutex_unlock(&watches_mutex);
+}
+
+static void in_parent(void)
+{
+    for (struct fork_watch *watch = watches; watch; watch = watch->next) {
+        if (watch->in_parent)
+            watch->in_parent(watch->arg);
+    }
+    unlock_all();
 }
 
 static void in_child(void)
@@ -25,7 +37,7 @@ static void in_child(void)
         if (watch->in_child)
             watch->in_child(watch->arg);
     }
-    in_parent();
+    unlock_all();
 }
 
 /* Without memory for it a fork is as dangerous as it would be anyway. */

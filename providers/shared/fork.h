@@ -11,8 +11,10 @@
  */
 struct fork_watch {
     pthread_mutex_t *mutex;
-    void (*in_child)(
-        void *arg); /* with the mutex held: lets go of what is the parent's. May be NULL */
+    /* With the mutex held; each may be NULL. */
+    void (*before)(void *arg);    /* may wait, for what ends by itself */
+    void (*in_parent)(void *arg); /* afterwards */
+    void (*in_child)(void *arg);  /* lets go of what is the parent's */
     void *arg;
     struct fork_watch *next;
 };

@@ -12,34 +12,6 @@ struct pool_waiter {
     bool may_open;             /* the right to make one */
 };
 
-/* In a child. Those who waited are threads of the parent. */
-static void forget_all(void *arg)
-{
-    struct pool *pool = arg;
-    struct pooled *connection = pool->all;
-    while (connection) {
-        struct pooled *next = connection->next;
-        pool->ops->close(connection);
-        connection = next;
-    }
-    pool->all = NULL;
-    pool->idle = NULL;
-    pool->open = 0;
-    pool->first_waiter = NULL;
-    pool->last_waiter = &pool->first_waiter;
-    circuit_forget(&pool->circuit);
-}
-
-void pool_init(struct pool *pool, const struct pool_ops *ops, void *arg,
-               void (*changed)(void *arg, bool reachable), uint32_t most)
-{
-    *pool = (struct pool){ .ops = ops, .arg = arg, .changed = changed, .most = most };
-    pool->last_waiter = &pool->first_waiter;
-    (void)pthread_mutex_init(&pool->mutex, NULL);
-    pool->watch = (struct fork_watch){ .mutex = &pool->mutex, .in_child = forget_all, .arg = pool };
-    fork_watch_begin(&pool->watch);
-}
-
 /* ---- those that there are; the mutex is held ---- */
 
 static void add(struct pool *pool, struct pooled *connection)
@@ -100,10 +72,90 @@ static bool serve_first(struct pool *pool, struct pooled *connection)
     return true;
 }
 
+/* Only the forking thread waits for that. */
+static void tell_fork(struct pool *pool)
+{
+    if (pool->forking)
+        (void)pthread_cond_signal(&pool->returned);
+}
+
 static void give_place(struct pool *pool)
 {
-    if (!serve_first(pool, NULL))
+    if (pool->forking || !serve_first(pool, NULL))
         pool->open--;
+    tell_fork(pool);
+}
+
+static void give_idle(struct pool *pool, struct pooled *connection)
+{
+    if (pool->forking || !serve_first(pool, connection)) {
+        connection->next_idle = pool->idle;
+        pool->idle = connection;
+    }
+    tell_fork(pool);
+}
+
+/* ---- forks; the mutex is held ---- */
+
+static void close_all_before_fork(void *arg)
+{
+    struct pool *pool = arg;
+    pool->forking = true;
+    for (;;) {
+        struct pooled *connection;
+        while ((connection = pop_idle(pool))) {
+            take_out(connection);
+            pool->ops->close_before_fork(connection);
+            pool->open--;
+        }
+        if (pool->open == 0)
+            return;
+        (void)pthread_cond_wait(&pool->returned, &pool->mutex);
+    }
+}
+
+static void go_on_after_fork(void *arg)
+{
+    struct pool *pool = arg;
+    pool->forking = false;
+    while (pool->first_waiter && pool->open < pool->most) {
+        pool->open++;
+        (void)serve_first(pool, NULL);
+    }
+}
+
+/* In a child. Those who waited are threads of the parent. */
+static void forget_all(void *arg)
+{
+    struct pool *pool = arg;
+    struct pooled *connection = pool->all;
+    while (connection) {
+        struct pooled *next = connection->next;
+        pool->ops->close(connection);
+        connection = next;
+    }
+    pool->all = NULL;
+    pool->idle = NULL;
+    pool->open = 0;
+    pool->forking = false;
+    pool->first_waiter = NULL;
+    pool->last_waiter = &pool->first_waiter;
+    circuit_forget(&pool->circuit);
+}
+
+void pool_init(struct pool *pool, const struct pool_ops *ops, void *arg,
+               void (*changed)(void *arg, bool reachable), uint32_t most)
+{
+    *pool = (struct pool){ .ops = ops, .arg = arg, .changed = changed, .most = most };
+    pool->last_waiter = &pool->first_waiter;
+    (void)pthread_mutex_init(&pool->mutex, NULL);
+    (void)pthread_cond_init(&pool->returned, NULL);
+    pool->watch = (struct fork_watch){ .mutex = &pool->mutex, .in_child = forget_all, .arg = pool };
+    if (ops->close_before_fork) {
+        pool->watch.before = close_all_before_fork;
+        pool->watch.in_parent = go_on_after_fork;
+    }
+    fork_watch_begin(&pool->watch);
 }
 
 /* ---- taking ---- */
@@ -131,12 +183,13 @@ static bool take_place(struct pool *pool, struct deadline deadline, struct poole
 {
     *ret = NULL;
     (void)pthread_mutex_lock(&pool->mutex);
-    bool taken = circuit_allows(&pool->circuit, monotonic_ms());
+    const bool at_once = !pool->first_waiter && !pool->forking;
+    bool taken = !pool->circuit.open || circuit_allows(&pool->circuit, monotonic_ms());
     if (!taken) {
         *ret_why = "the server was lost; not asked again yet";
-    } else if (!pool->first_waiter && pool->idle) {
+    } else if (at_once && pool->idle) {
         *ret = pop_idle(pool);
-    } else if (!pool->first_waiter && pool->open < pool->most) {
+    } else if (at_once && pool->open < pool->most) {
         pool->open++;
     } else {
         taken = wait_in_queue(pool, deadline, ret);
@@ -197,45 +250,35 @@ struct pooled *pool_take(struct pool *pool, struct deadline deadline, char *why,
 
 /* ---- giving back ---- */
 
-static enum circuit_change put_back(struct pool *pool, struct pooled *connection, bool keeps,
-                                    bool answered)
-{
-    (void)pthread_mutex_lock(&pool->mutex);
-    const enum circuit_change change = circuit_report(&pool->circuit, answered, monotonic_ms());
-    if (!keeps) {
-        take_out(connection);
-        give_place(pool);
-    } else if (!serve_first(pool, connection)) {
-        connection->next_idle = pool->idle;
-        pool->idle = connection;
-    }
-    (void)pthread_mutex_unlock(&pool->mutex);
-    return change;
-}
-
 void pool_give(struct pool *pool, struct pooled *connection, enum pool_verdict verdict)
 {
     const bool keeps = verdict == POOL_ANSWERED;
-    const enum circuit_change change = put_back(pool, connection, keeps, verdict != POOL_FAILED);
     if (!keeps)
-        pool->ops->close(connection);
+        drop(pool, connection);
+    (void)pthread_mutex_lock(&pool->mutex);
+    const bool answered = verdict != POOL_FAILED;
+    const enum circuit_change change =
+        circuit_report(&pool->circuit, answered, answered ? 0 : monotonic_ms());
+    if (keeps)
+        give_idle(pool, connection);
+    else
+        give_place(pool);
+    (void)pthread_mutex_unlock(&pool->mutex);
     tell(pool, change);
 }
 
 void pool_drop_idle(struct pool *pool)
 {
+    (void)pthread_mutex_lock(&pool->mutex);
     struct pooled *connection;
-    do {
-        (void)pthread_mutex_lock(&pool->mutex);
-        connection = pop_idle(pool);
-        if (connection) {
-            take_out(connection);
-            give_place(pool);
-        }
+    while ((connection = pop_idle(pool))) {
+        take_out(connection);
         (void)pthread_mutex_unlock(&pool->mutex);
-        if (connection)
-            pool->ops->close(connection);
-    } while (connection);
+        pool->ops->close(connection);
+        (void)pthread_mutex_lock(&pool->mutex);
+        give_place(pool);
+    }
+    (void)pthread_mutex_unlock(&pool->mutex);
 }
 
 bool pool_is_lost(struct pool *pool)
@@ -260,6 +303,7 @@ void pool_end(struct pool *pool)
         return; /* never begun */
     pool_drop_idle(pool);
     fork_watch_end(&pool->watch);
+    (void)pthread_cond_destroy(&pool->returned);
     (void)pthread_mutex_destroy(&pool->mutex);
     pool->ops = NULL;
 }

@@ -16,7 +16,10 @@
  * the next call connects anew.
  *
  * A child of fork() closes its copies of the connections, saying nothing, and begins with an empty
- * pool; what a thread of the parent had taken at that moment stays the parent's.
+ * pool; what a thread of the parent had taken at that moment stays the parent's. Connections that
+ * must not exist at a fork at all, not even unused, say so by close_before_fork(): then the fork
+ * waits until all are given back, and closes them. So nobody forks while it has one, and nobody
+ * who has one waits for another.
  */
 
 /* What the connections are: a struct that begins with this. */
@@ -30,6 +33,7 @@ struct pool_ops {
     struct pooled *(*open)(void *arg, struct deadline deadline, char *why, size_t why_size);
     bool (*is_usable)(struct pooled *connection); /* after it was idle */
     void (*close)(struct pooled *connection);
+    void (*close_before_fork)(struct pooled *connection); /* NULL: a child closes its copies */
 };
 
 struct pool_waiter;
@@ -48,6 +52,8 @@ struct pool {
     struct circuit circuit;
 
     struct fork_watch watch;
+    bool forking; /* nobody gets one */
+    pthread_cond_t returned;
 };
 
 void pool_init(struct pool *pool, const struct pool_ops *ops, void *arg,

@@ -45,7 +45,15 @@ static void close_line(struct pooled *pooled)
     free(pooled);
 }
 
-static const struct pool_ops ops = { open_line, line_is_usable, close_line };
+static const struct pool_ops ops = { .open = open_line,
+                                     .is_usable = line_is_usable,
+                                     .close = close_line };
+static const struct pool_ops brittle = {
+    .open = open_line,
+    .is_usable = line_is_usable,
+    .close = close_line,
+    .close_before_fork = close_line,
+};
 
 static void on_change(void *arg, bool reachable)
 {
@@ -63,6 +71,14 @@ static int set_up(void **state)
     (void)state;
     memset((void *)&net, 0, sizeof net);
     pool_init(&pool, &ops, NULL, on_change, 3);
+    return 0;
+}
+
+static int set_up_brittle(void **state)
+{
+    (void)state;
+    memset((void *)&net, 0, sizeof net);
+    pool_init(&pool, &brittle, NULL, on_change, 3);
     return 0;
 }
 
@@ -270,6 +286,52 @@ static void child_closes_its_copies_and_begins_with_none(void **state)
     pool_give(&pool, taken, POOL_ANSWERED);
 }
 
+static bool fork_waits(void)
+{
+    (void)pthread_mutex_lock(&pool.mutex);
+    const bool waits = pool.forking;
+    (void)pthread_mutex_unlock(&pool.mutex);
+    return waits;
+}
+
+/* Another thread's turn, once the fork has begun to wait for it. */
+static void *give_late(void *arg)
+{
+    struct guest *guest = arg, next = { .number = 2 };
+    while (!fork_waits())
+        ;
+    (void)pthread_create(&next.thread, NULL, wait_for_one, &next);
+    while (waiting() != 1)
+        ;
+    pool_give(&pool, guest->got, POOL_ANSWERED);
+    (void)pthread_join(next.thread, NULL);
+    guest->got = next.got;
+    return NULL;
+}
+
+static void fork_waits_for_what_is_out_and_carries_nothing_that_must_not_be(void **state)
+{
+    (void)state;
+    struct guest guest = { .got = take(1000) };
+    struct pooled *idle = take(1000);
+    pool_give(&pool, idle, POOL_ANSWERED);
+    assert_int_equal(pthread_create(&guest.thread, NULL, give_late, &guest), 0);
+    const pid_t child = fork();
+    if (child == 0) {
+        const bool emptied = net.closed == 2 && pool_count(&pool) == 0;
+        struct pooled *own = take(1000);
+        _exit(emptied && own && waiting() == 0 ? 0 : 1);
+    }
+    int status = -1;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    assert_int_equal(pthread_join(guest.thread, NULL), 0);
+    assert_non_null(guest.got); /* whoever waited goes on in the parent */
+    assert_int_equal(net.closed, 2);
+    assert_int_equal(pool_count(&pool), 1);
+    pool_give(&pool, guest.got, POOL_ANSWERED);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -286,6 +348,9 @@ int main(void)
                                         set_up, tear_down),
         cmocka_unit_test_setup_teardown(child_closes_its_copies_and_begins_with_none, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(
+            fork_waits_for_what_is_out_and_carries_nothing_that_must_not_be, set_up_brittle,
+            tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SES_SQL_DIALECT_H
+#define SES_SQL_DIALECT_H
+
+#include "shared/pool.h"
+
+#include <sesame/ext/provider.h>
+
+/*
+ * What a database has of its own: its statements as text, and how a connection runs one. Values
+ * reach a statement only as bound parameters; the one thing that is put into its text is the prefix
+ * of the tables, which is checked first (schema.h).
+ */
+
+struct sql;
+
+enum sql_type { SQL_NOTHING, SQL_NUMBER, SQL_BYTES, SQL_OTHER };
+
+/* A parameter, or a column of a row; bytes are borrowed. */
+struct sql_value {
+    enum sql_type type;
+    int64_t number;
+    struct ses_slice bytes;
+};
+
+static inline struct sql_value sql_number(int64_t number)
+{
+    return (struct sql_value){ .type = SQL_NUMBER, .number = number };
+}
+
+static inline struct sql_value sql_bytes(struct ses_slice bytes)
+{
+    return (struct sql_value){ .type = SQL_BYTES, .bytes = bytes };
+}
+
+static inline struct sql_value sql_key(const struct ses_key *key)
+{
+    return sql_bytes((struct ses_slice){ key->bytes, sizeof key->bytes });
+}
+
+static inline struct sql_value sql_nothing(void)
+{
+    return (struct sql_value){ .type = SQL_NOTHING };
+}
+
+/*
+ * The statements, with their parameters in order. In their texts "@" stands for the tables' prefix.
+ * ROW: version, expires, kind, checksum, record. ALIVE: expires > now, and a session or token.
+ */
+enum sql_statement {
+    SQL_BEGIN, /* a transaction that writes */
+    SQL_COMMIT,
+    SQL_ROLLBACK,
+    SQL_LOAD,       /* key; a ROW */
+    SQL_INSERT,     /* key, version, expires, kind, checksum, record, user, now: changes 1 row, or
+                       none where one is alive */
+    SQL_SAVE,       /* version, expires, kind, checksum, record, key, expected version, now */
+    SQL_END,        /* the same, and the user is forgotten */
+    SQL_TOUCH,      /* expires, key, expected version, now; never back */
+    SQL_DESTROY,    /* key */
+    SQL_COUNT_USER, /* user, now: how many are ALIVE */
+    SQL_LIST,       /* user, now: ROW and key of those that are ALIVE */
+    SQL_PAGE,       /* key, now, most: the same of all, by key, from after that one */
+    SQL_COUNT,      /* now: sessions alone */
+    SQL_COLLECT,    /* now, most: removes what has expired */
+    SQL_PING,
+    SQL_STATEMENTS
+};
+
+/* Not SES_OK ends the statement, and is its code. */
+typedef int sql_row_fn(void *arg, const struct sql_value *columns);
+enum { SQL_COLUMNS_MOST = 6 };
+
+struct sql_call {
+    enum sql_statement statement;
+    const struct sql_value *values;
+    int count;
+    sql_row_fn *fn; /* called for each row; NULL: there are none, or nobody asks */
+    void *arg;
+    bool one_row; /* there is no second one to be looked for */
+    struct deadline deadline;
+    uint64_t changed; /* filled in: rows */
+};
+
+/* One version of the tables to the next: statements, ended by NULL. */
+struct sql_step {
+    const char *const *texts;
+};
+
+enum { SQL_WHY_ROOM = 200 };
+
+struct sql_connection {
+    struct pooled pooled; /* first */
+    struct sql *sql;
+    char why[SQL_WHY_ROOM]; /* what went wrong last, for a log line */
+};
+
+struct sql_dialect {
+    const char *texts[SQL_STATEMENTS];
+    const char *table_exists;     /* a query of one number: is there the table @schema? */
+    const struct sql_step *steps; /* to version 1, to version 2, ... */
+    int version;                  /* how many there are */
+
+    struct sql_connection *(*open)(struct sql *sql, struct deadline deadline, char *why,
+                                   size_t why_size);
+    void (*close)(struct sql_connection *connection);
+    void (*close_before_fork)(struct sql_connection *connection); /* see shared/pool.h */
+
+    /* Runs a statement of the set, prepared at its first use. SES_OK or a failure's code, with a
+     * line in why; it never waits beyond the deadline. */
+    int (*run)(struct sql_connection *connection, struct sql_call *call);
+
+    /* Both answer SES_ERR_INVALID where the database does not understand the statement. */
+    int (*prepare)(struct sql_connection *connection, enum sql_statement statement);
+    /* Runs a text of the schema; the first number of its first row, if any. */
+    int (*ask)(struct sql_connection *connection, const char *text, struct deadline deadline,
+               int64_t *ret_number);
+};
+
+#endif

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT */
+/* The database's file: where it is, whose, and who may read it. */
+#include "sqlite/state.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static int refuse(const struct sqlite_store *store, const char *path, const char *why)
+{
+    return ses_provider_fail(store->sql.host, SES_ERR_INVALID, "%s: %s", path, why);
+}
+
+static const char *text_of(int error)
+{
+    const char *text = strerrordesc_np(error);
+    return text ? text : "unknown error";
+}
+
+/* The folder's own path and the name in it, so that a working directory that changes or a link that
+ * is set anew does not lead elsewhere. NULL: errno. */
+static char *absolute(const char *config)
+{
+    const char *slash = strrchr(config, '/');
+    const char *name = slash ? slash + 1 : config;
+    char *given = slash ? strndup(config, (size_t)(name - config)) : strdup(".");
+    char *folder = given ? realpath(given, NULL) : NULL, *path = NULL;
+    if (folder && asprintf(&path, "%s/%s", folder, name) < 0)
+        path = NULL;
+    free(folder);
+    free(given);
+    return path;
+}
+
+/* Not opened: to close a file gives up the locks that the process has on it by another
+ * descriptor, and another store may have it open. */
+static int make_file(const struct sqlite_store *store)
+{
+    if (mknod(store->path, S_IFREG | S_IRUSR | S_IWUSR, 0) == 0)
+        return chmod(store->path, S_IRUSR | S_IWUSR) == 0
+                   ? SES_OK
+                   : ses_provider_fail(store->sql.host, SES_ERR_UNAVAILABLE, "%s: %s", store->path,
+                                       text_of(errno));
+    if (errno == EEXIST)
+        return SES_OK;
+    return ses_provider_fail(store->sql.host, SES_ERR_UNAVAILABLE, "%s: %s", store->path,
+                             text_of(errno));
+}
+
+static int check_file(const struct sqlite_store *store)
+{
+    struct stat stat;
+    if (lstat(store->path, &stat) < 0)
+        return errno == ENOENT ? refuse(store, store->path,
+                                        "there is no such file: \"createTable\": true makes it")
+                               : ses_provider_fail(store->sql.host, SES_ERR_UNAVAILABLE, "%s: %s",
+                                                   store->path, text_of(errno));
+    if (!S_ISREG(stat.st_mode))
+        return refuse(store, store->path, "refused, because it is not a plain file");
+    if (stat.st_uid != geteuid())
+        return refuse(store, store->path, "refused, because it is another user's");
+    if (stat.st_mode & (S_IRWXG | S_IRWXO))
+        return refuse(store, store->path, "refused, because others may open it: chmod 600");
+    return SES_OK;
+}
+
+int sqlite_provider_find_file(struct sqlite_store *store, const char *config)
+{
+    if (config[0] == '\0' || config[strlen(config) - 1] == '/' || config[0] == ':')
+        return refuse(store, config, "\"ProviderConfig\" has to be the path of a file");
+    store->path = absolute(config);
+    if (!store->path)
+        return ses_provider_fail(store->sql.host, SES_ERR_UNAVAILABLE, "the folder of %s: %s",
+                                 config, text_of(errno));
+    const int r = store->sql.create_table ? make_file(store) : SES_OK;
+    return r < 0 ? r : check_file(store);
+}
