@@ -128,10 +128,12 @@ static void go_on_after_fork(void *arg)
 static void forget_all(void *arg)
 {
     struct pool *pool = arg;
+    void (*close_copy)(struct pooled *) =
+        pool->ops->close_copy ? pool->ops->close_copy : pool->ops->close;
     struct pooled *connection = pool->all;
     while (connection) {
         struct pooled *next = connection->next;
-        pool->ops->close(connection);
+        close_copy(connection);
         connection = next;
     }
     pool->all = NULL;

@@ -33,6 +33,7 @@ struct pool_ops {
     struct pooled *(*open)(void *arg, struct deadline deadline, char *why, size_t why_size);
     bool (*is_usable)(struct pooled *connection); /* after it was idle */
     void (*close)(struct pooled *connection);
+    void (*close_copy)(struct pooled *connection); /* in a child, saying nothing; NULL: as close */
     void (*close_before_fork)(struct pooled *connection); /* NULL: a child closes its copies */
 };
 

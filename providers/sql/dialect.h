@@ -14,6 +14,10 @@
 
 struct sql;
 
+/* Of a statement, beside the codes of a provider: its transaction was undone by the database, which
+ * found a deadlock or could not put it in order with others. It may be tried again at once. */
+enum { SQL_AGAIN = -1000 };
+
 enum sql_type { SQL_NOTHING, SQL_NUMBER, SQL_BYTES, SQL_OTHER };
 
 /* A parameter, or a column of a row; bytes are borrowed. */
@@ -45,24 +49,29 @@ static inline struct sql_value sql_nothing(void)
 
 /*
  * The statements, with their parameters in order. In their texts "@" stands for the tables' prefix.
+ * "Optional": its text may be NULL, and then nothing is run in its place.
  * ROW: version, expires, kind, checksum, record. ALIVE: expires > now, and a session or token.
  */
 enum sql_statement {
     SQL_BEGIN, /* a transaction that writes */
     SQL_COMMIT,
     SQL_ROLLBACK,
-    SQL_LOAD,       /* key; a ROW */
-    SQL_INSERT,     /* key, version, expires, kind, checksum, record, user, now: changes 1 row, or
-                       none where one is alive */
-    SQL_SAVE,       /* version, expires, kind, checksum, record, key, expected version, now */
-    SQL_END,        /* the same, and the user is forgotten */
-    SQL_TOUCH,      /* expires, key, expected version, now; never back */
-    SQL_DESTROY,    /* key */
-    SQL_COUNT_USER, /* user, now: how many are ALIVE */
-    SQL_LIST,       /* user, now: ROW and key of those that are ALIVE */
-    SQL_PAGE,       /* key, now, most: the same of all, by key, from after that one */
-    SQL_COUNT,      /* now: sessions alone */
-    SQL_COLLECT,    /* now, most: removes what has expired */
+    SQL_LOAD,         /* key; a ROW */
+    SQL_INSERT,       /* key, version, expires, kind, checksum, record, user, now: changes 1 row, or
+                         none where one is alive */
+    SQL_SAVE,         /* version, expires, kind, checksum, record, key, expected version, now */
+    SQL_END,          /* the same, and the user is forgotten */
+    SQL_TOUCH,        /* expires, key, expected version, now; never back */
+    SQL_DESTROY,      /* key */
+    SQL_LOCK_USER,    /* user: none else counts these and adds one until the transaction ends;
+                         optional */
+    SQL_COUNT_USER,   /* user, now: how many are ALIVE */
+    SQL_LIST,         /* user, now: ROW and key of those that are ALIVE */
+    SQL_PAGE,         /* key, now, most: the same of all, by key, from after that one */
+    SQL_COUNT,        /* now: sessions alone */
+    SQL_COLLECT_LOCK, /* a number: 1, none else collects now; optional */
+    SQL_COLLECT,      /* now, most: removes what has expired */
+    SQL_COLLECT_UNLOCK, /* optional */
     SQL_PING,
     SQL_STATEMENTS
 };
@@ -97,17 +106,23 @@ struct sql_connection {
 
 struct sql_dialect {
     const char *texts[SQL_STATEMENTS];
+    bool one_writer; /* it has one at a time anyway: they queue up for a connection of their own */
+
     const char *table_exists;     /* a query of one number: is there the table @schema? */
+    const char *schema_lock;      /* a query of one number: 1, none else makes tables; or NULL */
+    const char *schema_unlock;    /* a query, with a lock */
     const struct sql_step *steps; /* to version 1, to version 2, ... */
     int version;                  /* how many there are */
 
     struct sql_connection *(*open)(struct sql *sql, struct deadline deadline, char *why,
                                    size_t why_size);
+    bool (*is_usable)(struct sql_connection *connection); /* after it was idle; NULL: always */
     void (*close)(struct sql_connection *connection);
+    void (*close_copy)(struct sql_connection *connection);        /* see shared/pool.h */
     void (*close_before_fork)(struct sql_connection *connection); /* see shared/pool.h */
 
-    /* Runs a statement of the set, prepared at its first use. SES_OK or a failure's code, with a
-     * line in why; it never waits beyond the deadline. */
+    /* Runs a statement of the set, prepared at its first use. SES_OK, SQL_AGAIN or a failure's
+     * code, with a line in why; it never waits beyond the deadline. */
     int (*run)(struct sql_connection *connection, struct sql_call *call);
 
     /* Both answer SES_ERR_INVALID where the database does not understand the statement. */

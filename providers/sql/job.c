@@ -35,11 +35,15 @@ int sql_job_end(struct sql_job *job, int r)
 
 int sql_job_run(struct sql_job *job, struct sql_call *call)
 {
+    if (!job->sql->texts[call->statement])
+        return SES_OK;
     call->deadline = job->deadline;
     const int r = job->sql->dialect->run(job->connection, call);
     job->changed = call->changed;
     return r;
 }
+
+/* ---- writing ---- */
 
 int sql_within_transaction(struct sql_job *job, sql_write_fn *fn, const void *arg)
 {
@@ -54,18 +58,34 @@ int sql_within_transaction(struct sql_job *job, sql_write_fn *fn, const void *ar
     return r;
 }
 
-int sql_job_write(struct sql *sql, sql_write_fn *fn, const void *arg)
+static int by_itself(struct sql_job *job, sql_write_fn *fn, const void *arg)
+{
+    return fn(job, arg);
+}
+
+typedef int attempt_fn(struct sql_job *job, sql_write_fn *fn, const void *arg);
+
+/* Whoever lost a deadlock had to let the other go first, so the next attempt finds other rows. */
+static int write_until_done(struct sql *sql, attempt_fn *attempt, sql_write_fn *fn, const void *arg)
 {
     struct sql_job job;
-    const int r = sql_job_begin(sql, &sql->writers, &job);
-    return r < 0 ? r : sql_job_end(&job, fn(&job, arg));
+    int r = sql_job_begin(sql, sql->writers, &job);
+    if (r < 0)
+        return r;
+    do
+        r = attempt(&job, fn, arg);
+    while (r == SQL_AGAIN && !deadline_passed(job.deadline));
+    return sql_job_end(&job, r == SQL_AGAIN ? SES_ERR_UNAVAILABLE : r);
+}
+
+int sql_job_write(struct sql *sql, sql_write_fn *fn, const void *arg)
+{
+    return write_until_done(sql, by_itself, fn, arg);
 }
 
 int sql_job_transact(struct sql *sql, sql_write_fn *fn, const void *arg)
 {
-    struct sql_job job;
-    const int r = sql_job_begin(sql, &sql->writers, &job);
-    return r < 0 ? r : sql_job_end(&job, sql_within_transaction(&job, fn, arg));
+    return write_until_done(sql, sql_within_transaction, fn, arg);
 }
 
 /* ---- rows ---- */

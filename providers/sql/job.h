@@ -19,6 +19,7 @@ int sql_job_begin(struct sql *sql, struct pool *pool, struct sql_job *job);
 /* Gives the connection back, and tells what a failure was about. @return @p r. */
 int sql_job_end(struct sql_job *job, int r);
 
+/* Answers SES_OK for one that the dialect does without. */
 int sql_job_run(struct sql_job *job, struct sql_call *call);
 
 /* SQL_RUN(&job, SQL_DESTROY, fn, arg, sql_key(key)...) */
@@ -33,13 +34,22 @@ int sql_job_run(struct sql_job *job, struct sql_call *call);
 #define SQL_RUN_PLAIN(job, statement_)                                                             \
  sql_job_run((job), &(struct sql_call){ .statement = (statement_) })
 
+/* For a statement without parameters whose row is one number. */
+#define SQL_ASK(job, statement_, ret_number_)                                                      \
+ sql_job_run((job), &(struct sql_call){                                                            \
+                        .statement = (statement_), .fn = sql_take_number, .arg = (ret_number_) })
+
 typedef int sql_write_fn(struct sql_job *job, const void *arg);
 
-/* Does @p fn, whose one statement is a transaction by itself. */
+/* Both do @p fn anew, up to the deadline, when it answers SQL_AGAIN. */
+
+/* Does @p fn, of which each statement is a transaction by itself. */
 int sql_job_write(struct sql *sql, sql_write_fn *fn, const void *arg);
 
 /* Does @p fn within a transaction, which ends with a commit if it answers SES_OK. */
 int sql_job_transact(struct sql *sql, sql_write_fn *fn, const void *arg);
+
+/* The same on a connection that is at hand, once. */
 int sql_within_transaction(struct sql_job *job, sql_write_fn *fn, const void *arg);
 
 /* ---- rows ---- */

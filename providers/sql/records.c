@@ -37,10 +37,13 @@ static int find(struct sql_job *job, const struct ses_key *key, struct ses_recor
     return SES_OK;
 }
 
-int sql_load(struct sql *sql, const struct ses_key *key, struct ses_record *ret_record)
+/* What has expired is handed over, too: the caller tells it from what never was. */
+int sql_load(void *self, const struct ses_key *key, int64_t now_ms, struct ses_record *ret_record)
 {
+    struct sql *sql = self;
     struct sql_job job;
-    const int r = sql_job_begin(sql, &sql->readers, &job);
+    (void)now_ms;
+    const int r = sql_job_begin(sql, sql->readers, &job);
     return r < 0 ? r : sql_job_end(&job, find(&job, key, ret_record));
 }
 
@@ -71,16 +74,19 @@ static int insert_if_allowed(struct sql_job *job, const void *arg)
 {
     const struct creating *creating = arg;
     int64_t count = 0;
-    const int r = SQL_RUN(job, SQL_COUNT_USER, sql_take_number, &count,
-                          sql_key(&creating->owner->user), sql_number(creating->now_ms));
+    int r = SQL_RUN(job, SQL_LOCK_USER, NULL, NULL, sql_key(&creating->owner->user));
+    if (r == SES_OK)
+        r = SQL_RUN(job, SQL_COUNT_USER, sql_take_number, &count, sql_key(&creating->owner->user),
+                    sql_number(creating->now_ms));
     if (r < 0)
         return r;
     return count < creating->owner->limit ? insert(job, arg) : SES_ERR_DENIED;
 }
 
-int sql_create(struct sql *sql, const struct ses_key *key, int64_t now_ms,
-               const struct ses_owner *owner, const struct ses_record *record)
+int sql_create(void *self, const struct ses_key *key, int64_t now_ms, const struct ses_owner *owner,
+               const struct ses_record *record)
 {
+    struct sql *sql = self;
     const struct creating creating = {
         .key = key,
         .now_ms = now_ms,
@@ -96,15 +102,23 @@ int sql_create(struct sql *sql, const struct ses_key *key, int64_t now_ms,
 
 /* ---- save and touch ---- */
 
+struct saving {
+    const struct ses_key *key;
+    int64_t now_ms;
+    uint64_t expected;
+    const struct ses_record *record;
+    struct ses_record *ret_winner;
+};
+
 struct changing {
-    const struct sql_saving *saving; /* record: NULL, or */
-    int64_t expires_ms;              /* a touch up to then */
+    const struct saving *saving; /* record: NULL, or */
+    int64_t expires_ms;          /* a touch up to then */
     uint32_t checksum;
 };
 
 static int save_row(struct sql_job *job, const struct changing *changing)
 {
-    const struct sql_saving *saving = changing->saving;
+    const struct saving *saving = changing->saving;
     const struct ses_record *record = saving->record;
     return SQL_RUN(job, ses_kind_is_live(record->kind) ? SQL_SAVE : SQL_END, NULL, NULL,
                    sql_number((int64_t)record->version), sql_number(record->expires_ms),
@@ -115,7 +129,7 @@ static int save_row(struct sql_job *job, const struct changing *changing)
 
 static int touch_row(struct sql_job *job, const struct changing *changing)
 {
-    const struct sql_saving *saving = changing->saving;
+    const struct saving *saving = changing->saving;
     return SQL_RUN(job, SQL_TOUCH, NULL, NULL, sql_number(changing->expires_ms),
                    sql_key(saving->key), sql_number((int64_t)saving->expected),
                    sql_number(saving->now_ms));
@@ -127,7 +141,7 @@ static int change_row(struct sql_job *job, const struct changing *changing)
 }
 
 /* Why there was nothing to change: SES_ERR_CONFLICT with what is there, or not found. */
-static int explain(struct sql_job *job, const struct sql_saving *saving)
+static int explain(struct sql_job *job, const struct saving *saving)
 {
     struct ses_record there = { 0 };
     const int r = find(job, saving->key, &there);
@@ -141,38 +155,32 @@ static int explain(struct sql_job *job, const struct sql_saving *saving)
     return there.expires_ms > saving->now_ms ? SES_ERR_CONFLICT : SES_ERR_NOT_FOUND;
 }
 
-static int change_or_explain(struct sql_job *job, const void *arg)
+static int change(struct sql_job *job, const void *arg)
 {
     const struct changing *changing = arg;
     const int r = change_row(job, changing);
     return r < 0 || job->changed > 0 ? r : explain(job, changing->saving);
 }
 
-/* Most find their row, in a transaction of one statement. If it does not, nothing was changed, and
- * it is done again together with the look at what is there. */
-static int change(struct sql_job *job, const void *arg)
+int sql_save(void *self, const struct ses_key *key, int64_t now_ms, uint64_t expected,
+             const struct ses_record *record, struct ses_record *ret_winner)
 {
-    const int r = change_row(job, arg);
-    return r < 0 || job->changed > 0 ? r : sql_within_transaction(job, change_or_explain, arg);
-}
-
-int sql_save(struct sql *sql, const struct sql_saving *saving)
-{
-    const struct ses_record *record = saving->record;
+    struct sql *sql = self;
+    const struct saving saving = { key, now_ms, expected, record, ret_winner };
     const struct changing changing = {
-        .saving = saving,
-        .checksum = sql_checksum(sql, saving->key, record->version, record->kind,
-                                 ses_blob_bytes(record->data)),
+        .saving = &saving,
+        .checksum =
+            sql_checksum(sql, key, record->version, record->kind, ses_blob_bytes(record->data)),
     };
     return sql_job_write(sql, change, &changing);
 }
 
-int sql_touch(struct sql *sql, const struct ses_key *key, int64_t now_ms, uint64_t expected,
+int sql_touch(void *self, const struct ses_key *key, int64_t now_ms, uint64_t expected,
               int64_t expires_ms)
 {
-    const struct sql_saving saving = { .key = key, .now_ms = now_ms, .expected = expected };
+    const struct saving saving = { .key = key, .now_ms = now_ms, .expected = expected };
     const struct changing changing = { .saving = &saving, .expires_ms = expires_ms };
-    return sql_job_write(sql, change, &changing);
+    return sql_job_write(self, change, &changing);
 }
 
 /* ---- destroy ---- */
@@ -182,7 +190,8 @@ static int remove_row(struct sql_job *job, const void *arg)
     return SQL_RUN(job, SQL_DESTROY, NULL, NULL, sql_key(arg));
 }
 
-int sql_destroy(struct sql *sql, const struct ses_key *key)
+int sql_destroy(void *self, const struct ses_key *key, int64_t now_ms)
 {
-    return sql_job_write(sql, remove_row, key);
+    (void)now_ms; /* what has expired may go as well */
+    return sql_job_write(self, remove_row, key);
 }

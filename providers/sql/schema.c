@@ -82,7 +82,8 @@ static int step_to(struct sql_job *job, int version)
     return r == SES_OK ? ask(job, text, &ignored) : r;
 }
 
-/* Under the lock, so another process may have done it meanwhile. */
+/* Under the lock, so another process may have done it meanwhile. Where a database cannot undo the
+ * making of tables, a step may have to begin where another process was killed. */
 static int migrate(struct sql_job *job, const void *arg)
 {
     int64_t version;
@@ -94,6 +95,21 @@ static int migrate(struct sql_job *job, const void *arg)
     for (int next = (int)version + 1; r == SES_OK && next <= job->sql->dialect->version; next++)
         r = step_to(job, next);
     return r;
+}
+
+static int migrate_alone(struct sql_job *job, const void *arg)
+{
+    const struct sql_dialect *dialect = job->sql->dialect;
+    int64_t mine = 1, ignored;
+    int r = dialect->schema_lock ? ask(job, dialect->schema_lock, &mine) : SES_OK;
+    if (r == SES_OK && mine != 1)
+        r = refuse(job, SES_ERR_UNAVAILABLE, "another process is making the tables");
+    if (r < 0)
+        return r;
+    r = sql_within_transaction(job, migrate, arg);
+    const int unlocked =
+        dialect->schema_unlock ? ask(job, dialect->schema_unlock, &ignored) : SES_OK;
+    return r < 0 ? r : unlocked;
 }
 
 /* ---- looking ---- */
@@ -124,8 +140,10 @@ static int judge(struct sql_job *job, int64_t version)
 static int prepare_all(struct sql_job *job)
 {
     int r = SES_OK;
-    for (int i = 0; r == SES_OK && i < SQL_STATEMENTS; i++)
-        r = job->sql->dialect->prepare(job->connection, (enum sql_statement)i);
+    for (int i = 0; r == SES_OK && i < SQL_STATEMENTS; i++) {
+        if (job->sql->texts[i])
+            r = job->sql->dialect->prepare(job->connection, (enum sql_statement)i);
+    }
     if (r == SES_ERR_INVALID) {
         char what[SQL_WHY_ROOM];
         (void)snprintf(what, sizeof what, "the table %ssessions is not as it should be: %.120s",
@@ -139,7 +157,7 @@ static int look(struct sql *sql)
 {
     struct sql_job job;
     int64_t version;
-    int r = sql_job_begin(sql, &sql->writers, &job);
+    int r = sql_job_begin(sql, sql->writers, &job);
     if (r < 0)
         return r;
     r = read_version(&job, &version);
@@ -152,6 +170,6 @@ static int look(struct sql *sql)
 
 int sql_schema_prepare(struct sql *sql)
 {
-    const int r = sql->create_table ? sql_job_transact(sql, migrate, NULL) : SES_OK;
+    const int r = sql->create_table ? sql_job_write(sql, migrate_alone, NULL) : SES_OK;
     return r < 0 ? r : look(sql);
 }

@@ -6,8 +6,8 @@
 
 /*
  * The tables: <prefix>sessions, and <prefix>schema with one row, their version. They are made and
- * brought forward only on request ("createTable"), in one transaction, under the lock that all
- * writers take; what is of a later version than this build knows is left alone.
+ * brought forward only on request ("createTable"), under a lock, and in one transaction where
+ * the database can; what is of a later version than this build knows is left alone.
  */
 
 /* @return NULL, or what is wrong with it, for a log line. */

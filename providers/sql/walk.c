@@ -17,17 +17,30 @@ struct collecting {
     uint64_t *ret_removed;
 };
 
-static int collect(struct sql_job *job, const void *arg)
+static int collect_batch(struct sql_job *job, const struct collecting *collecting)
 {
-    const struct collecting *collecting = arg;
     const int r = SQL_RUN(job, SQL_COLLECT, NULL, NULL, sql_number(collecting->now_ms),
                           sql_number(collecting->most));
-    *collecting->ret_removed = r == SES_OK ? job->changed : 0;
-    return r;
+    if (r < 0)
+        return r;
+    *collecting->ret_removed = job->changed;
+    return SES_OK;
+}
+
+/* Where another process collects, this one leaves it to it. */
+static int collect(struct sql_job *job, const void *arg)
+{
+    int64_t mine = 1;
+    int r = SQL_ASK(job, SQL_COLLECT_LOCK, &mine);
+    if (r < 0 || !mine)
+        return r;
+    r = collect_batch(job, arg);
+    const int unlocked = SQL_RUN_PLAIN(job, SQL_COLLECT_UNLOCK);
+    return r < 0 ? r : unlocked;
 }
 
 /* Between two batches the connection is given back, so whoever waits for it comes first. */
-int sql_gc(struct sql *sql, int64_t now_ms, uint32_t budget, struct ses_gc_step *ret_step)
+int sql_gc(void *self, int64_t now_ms, uint32_t budget, struct ses_gc_step *ret_step)
 {
     struct ses_gc_step step = { .more = true };
     while (step.more && budget > 0) {
@@ -35,7 +48,7 @@ int sql_gc(struct sql *sql, int64_t now_ms, uint32_t budget, struct ses_gc_step 
         const struct collecting collecting = { now_ms,
                                                budget < COLLECT_MOST ? budget : COLLECT_MOST,
                                                &removed };
-        const int r = sql_job_write(sql, collect, &collecting);
+        const int r = sql_job_write(self, collect, &collecting);
         if (r < 0)
             return r;
         step.removed += removed;
@@ -48,34 +61,27 @@ int sql_gc(struct sql *sql, int64_t now_ms, uint32_t budget, struct ses_gc_step 
 
 /* ---- count and ping ---- */
 
-static int ask_number(struct sql *sql, enum sql_statement statement, int64_t now_ms,
-                      int64_t *ret_number)
+int sql_count(void *self, int64_t now_ms, uint64_t *ret_count)
 {
+    struct sql *sql = self;
     struct sql_job job;
-    int r = sql_job_begin(sql, &sql->readers, &job);
+    int64_t count = 0;
+    int r = sql_job_begin(sql, sql->readers, &job);
     if (r < 0)
         return r;
-    r = statement == SQL_PING
-            ? sql_job_run(&job, &(struct sql_call){ .statement = statement,
-                                                    .fn = sql_take_number,
-                                                    .arg = ret_number })
-            : SQL_RUN(&job, statement, sql_take_number, ret_number, sql_number(now_ms));
-    return sql_job_end(&job, r);
-}
-
-int sql_count(struct sql *sql, int64_t now_ms, uint64_t *ret_count)
-{
-    int64_t count = 0;
-    const int r = ask_number(sql, SQL_COUNT, now_ms, &count);
+    r = sql_job_end(&job, SQL_RUN(&job, SQL_COUNT, sql_take_number, &count, sql_number(now_ms)));
     if (r == SES_OK)
         *ret_count = (uint64_t)count;
     return r;
 }
 
-int sql_ping(struct sql *sql)
+int sql_ping(void *self)
 {
+    struct sql *sql = self;
+    struct sql_job job;
     int64_t version;
-    return ask_number(sql, SQL_PING, 0, &version);
+    const int r = sql_job_begin(sql, sql->readers, &job);
+    return r < 0 ? r : sql_job_end(&job, SQL_ASK(&job, SQL_PING, &version));
 }
 
 /* ---- records to be shown, once the connection is given back ---- */
@@ -143,12 +149,12 @@ static int show(const struct shelf *shelf, ses_record_fn *fn, void *arg)
 /* ---- list and iterate ---- */
 
 /* One statement, so they stand together as they did at one moment. */
-int sql_list(struct sql *sql, const struct ses_key *user, int64_t now_ms, ses_record_fn *fn,
-             void *arg)
+int sql_list(void *self, const struct ses_key *user, int64_t now_ms, ses_record_fn *fn, void *arg)
 {
+    struct sql *sql = self;
     struct sql_job job;
     struct shelf shelf = { .job = &job };
-    int r = sql_job_begin(sql, &sql->readers, &job);
+    int r = sql_job_begin(sql, sql->readers, &job);
     if (r < 0)
         return r;
     r = SQL_RUN(&job, SQL_LIST, put_on_shelf, &shelf, sql_key(user), sql_number(now_ms));
@@ -161,7 +167,7 @@ int sql_list(struct sql *sql, const struct ses_key *user, int64_t now_ms, ses_re
 
 static int read_page(struct sql *sql, struct ses_slice after, int64_t now_ms, struct shelf *shelf)
 {
-    int r = sql_job_begin(sql, &sql->readers, shelf->job);
+    int r = sql_job_begin(sql, sql->readers, shelf->job);
     if (r < 0)
         return r;
     r = SQL_RUN(shelf->job, SQL_PAGE, put_on_shelf, shelf, sql_bytes(after), sql_number(now_ms),
@@ -169,7 +175,7 @@ static int read_page(struct sql *sql, struct ses_slice after, int64_t now_ms, st
     return sql_job_end(shelf->job, r);
 }
 
-int sql_iterate(struct sql *sql, int64_t now_ms, ses_record_fn *fn, void *arg)
+int sql_iterate(void *self, int64_t now_ms, ses_record_fn *fn, void *arg)
 {
     struct sql_job job;
     struct shelf shelf = { .job = &job };
@@ -178,7 +184,7 @@ int sql_iterate(struct sql *sql, int64_t now_ms, ses_record_fn *fn, void *arg)
     bool more = true;
     int r = SES_OK;
     while (r == SES_OK && more) {
-        r = read_page(sql, after, now_ms, &shelf);
+        r = read_page(self, after, now_ms, &shelf);
         if (r == SES_OK)
             r = show(&shelf, fn, arg);
         more = shelf.count == PAGE_MOST;

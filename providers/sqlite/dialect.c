@@ -52,6 +52,7 @@ const struct sql_dialect sqlite_provider_dialect = {
                         "WHERE expires <= ?1 ORDER BY expires LIMIT ?2)"),
         [SQL_PING] = "SELECT version FROM @schema",
     },
+    .one_writer = true,
     .table_exists = "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = '@schema'",
     .steps = steps,
     .version = sizeof steps / sizeof *steps,
