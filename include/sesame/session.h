@@ -119,6 +119,27 @@ SES_API SES_MUST_USE int ses_open(ses_manager *manager, const char *id_or_null,
  */
 SES_API SES_MUST_USE int ses_commit(ses_session *session, const struct ses_headers **ret_headers);
 
+/**
+ * The same within a transaction of the application, so that its own rows and the session change
+ * together or not at all. Providers `mysql` and `postgres`.
+ *
+ * The stored session is read and locked first, so that the changes are made on what is stored now;
+ * other requests that store it wait until the transaction ends, so end it soon. Without changes it
+ * is ses_commit(). When the transaction is rolled back, what was committed here is not stored: go
+ * on with ses_reload(), and make the changes again; of a session that was new, with another one.
+ * The id is not changed by time here, but by the next ses_commit().
+ *
+ * @param connection  borrowed: `MYSQL *` for mysql, `PGconn *` for postgres, to the database that
+ *   has the sessions' table, with a transaction open on it and no result unread. Its user needs
+ *   SELECT, INSERT and UPDATE on that table.
+ * @return as ses_commit(), and #SES_ERR_UNSUPPORTED (the provider has no transactions; the cookie
+ *   holds the session), #SES_ERR_INVALID (@p connection has no open transaction).
+ *   #SES_ERR_CONFLICT and #SES_ERR_UNAVAILABLE: roll back; nothing was stored, and the changes are
+ *   still pending. The thread that uses @p connection.
+ */
+SES_API SES_MUST_USE int ses_commit_within(ses_session *session, void *connection,
+                                           const struct ses_headers **ret_headers);
+
 /** Reads the newest snapshot. Changes not yet committed stay on top of it, but for those of a
  * commit whose outcome is unknown; they are dropped. A committed session can be changed again, as a
  *  WebSocket does; what was handed out stays until release, so let one that lives for hours go now

@@ -57,6 +57,7 @@ enum sql_statement {
     SQL_COMMIT,
     SQL_ROLLBACK,
     SQL_LOAD,         /* key; a ROW */
+    SQL_LOAD_LOCKED,  /* the same as it is now, until the transaction ends; optional */
     SQL_INSERT,       /* key, version, expires, kind, checksum, record, user, now: changes 1 row, or
                          none where one is alive */
     SQL_SAVE,         /* version, expires, kind, checksum, record, key, expected version, now */
@@ -124,6 +125,11 @@ struct sql_dialect {
     /* Runs a statement of the set, prepared at its first use. SES_OK, SQL_AGAIN or a failure's
      * code, with a line in why; it never waits beyond the deadline. */
     int (*run)(struct sql_connection *connection, struct sql_call *call);
+
+    /* A connection of the application's as one of ours, for a call; both NULL: none is taken.
+     * SES_ERR_INVALID: it has no transaction open. What is prepared on it is gone afterwards. */
+    int (*borrow)(struct sql *sql, void *connection, struct sql_connection **ret_connection);
+    void (*give_back)(struct sql_connection *connection);
 
     /* Both answer SES_ERR_INVALID where the database does not understand the statement. */
     int (*prepare)(struct sql_connection *connection, enum sql_statement statement);

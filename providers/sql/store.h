@@ -61,6 +61,14 @@ int sql_iterate(void *self, int64_t now_ms, ses_record_fn *fn, void *arg);
 int sql_list(void *self, const struct ses_key *user, int64_t now_ms, ses_record_fn *fn, void *arg);
 int sql_ping(void *self);
 
+/* For a dialect that borrows connections. */
+int sql_load_within(void *self, void *connection, const struct ses_key *key, int64_t now_ms,
+                    struct ses_record *ret_record);
+int sql_create_within(void *self, void *connection, const struct ses_key *key, int64_t now_ms,
+                      const struct ses_record *record);
+int sql_save_within(void *self, void *connection, const struct ses_key *key, int64_t now_ms,
+                    uint64_t expected, const struct ses_record *record);
+
 /* clang-format off */
 #define SQL_OPERATIONS                                                                             \
     .load = sql_load, .create = sql_create, .save = sql_save, .touch = sql_touch,                  \
@@ -75,6 +83,10 @@ int sql_ping(void *self);
       .min = 1, .max = 1000, .preset = 16 },                                                       \
     { .name = "budgetMs", .type = SES_SETTING_INT, .offset = offsetof(struct sql, budget_ms),      \
       .min = 20, .max = 60000, .preset = 2000 }
+
+#define SQL_OPERATIONS_WITHIN                                                                      \
+    .load_within = sql_load_within, .create_within = sql_create_within,                            \
+    .save_within = sql_save_within
 /* clang-format on */
 
 #endif

@@ -293,9 +293,13 @@ int carrier_create(ses_session *session, const struct id *id, const struct ses_o
 {
     ses_manager *manager = session->manager;
     CLEANUP(record_drop) struct ses_record record = { 0 };
+    const int64_t now_ms = manager_now_ms(manager);
     int r = prepare(session, id, next, &record);
-    if (r == SES_OK)
-        r = store_create(manager->store, &id->key, manager_now_ms(manager), owner, &record);
+    if (r < 0)
+        return r;
+    if (session->transaction)
+        return store_create_within(manager->store, session->transaction, &id->key, now_ms, &record);
+    r = store_create(manager->store, &id->key, now_ms, owner, &record);
     return note_change(session, r);
 }
 
@@ -304,10 +308,15 @@ int carrier_save(ses_session *session, uint64_t expected, const struct snapshot 
 {
     ses_manager *manager = session->manager;
     CLEANUP(record_drop) struct ses_record record = { 0 };
+    const struct ses_key *key = &session->id.key;
+    const int64_t now_ms = manager_now_ms(manager);
     int r = prepare(session, &session->id, next, &record);
-    if (r == SES_OK)
-        r = store_save(manager->store, &session->id.key, manager_now_ms(manager), expected, &record,
-                       ret_winner);
+    if (r < 0)
+        return r;
+    if (session->transaction)
+        return store_save_within(manager->store, session->transaction, key, now_ms, expected,
+                                 &record);
+    r = store_save(manager->store, key, now_ms, expected, &record, ret_winner);
     return note_change(session, r);
 }
 

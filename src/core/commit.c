@@ -189,7 +189,7 @@ static int commit_open(ses_session *session, int64_t now_ms)
     return SES_OK;
 }
 
-static int commit(ses_session *session, const struct ses_headers **ret_headers)
+int session_commit(ses_session *session, const struct ses_headers **ret_headers)
 {
     const int64_t now_ms = manager_now_ms(session->manager);
     int r = session->failed;
@@ -204,7 +204,7 @@ static int commit(ses_session *session, const struct ses_headers **ret_headers)
 
 int ses_commit(ses_session *session, const struct ses_headers **ret_headers)
 {
-    int r = commit(session, ret_headers);
+    int r = session_commit(session, ret_headers);
     session_tell_outcome(session);
     return r;
 }

@@ -215,8 +215,8 @@ bool session_is_due(const ses_session *session, int64_t now_ms)
     const int64_t since_ms = header->id_ms > 0 ? header->id_ms : header->created_ms;
     const bool reaches = session->face && (session->by_header || config->set_cookie);
     return config->renewal_s > 0 && reaches && !session->moved && !session->background &&
-           header->grace_ms != GRACE_UNTIL_USED && now_ms >= header->grace_ms &&
-           now_ms - since_ms >= config->renewal_s * 1000;
+           !session->transaction && header->grace_ms != GRACE_UNTIL_USED &&
+           now_ms >= header->grace_ms && now_ms - since_ms >= config->renewal_s * 1000;
 }
 
 int session_move(ses_session *session)

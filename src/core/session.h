@@ -4,8 +4,8 @@
 
 /*
  * A session from the inside. Its files: session.c (start to release), load.c (finding a record and
- * judging it), swap.c (the loop that commits), commit.c, renew.c (a new id), login.c, end.c,
- * remember.c, csrf.c, info.c, response.c (headers), values.c (typed get and set).
+ * judging it), swap.c (the loop that commits), commit.c, within.c, renew.c (a new id), login.c,
+ * end.c, remember.c, csrf.c, info.c, response.c (headers), values.c (typed get and set).
  */
 
 #include "core/lookup.h"
@@ -37,7 +37,7 @@ struct text_copy;
 struct remembered;
 
 /* With it a session is 1,024 bytes, the most that malloc() hands out by its fast path. */
-enum { SESSION_STORAGE = 216 };
+enum { SESSION_STORAGE = 208 };
 
 struct ses_session {
     ses_manager *manager;
@@ -70,6 +70,7 @@ struct ses_session {
     struct remembered *remembered; /* what remember_cookie sets */
     const char *token;             /* of a sealed one, as carrier_seal() made it last */
     unsigned chunks;               /* in how many cookies it came; 0: none */
+    void *transaction;             /* a connection of the application: ses_commit_within() */
     struct ses_headers headers;
     struct kept_blob *kept;  /* snapshots that pointers were handed out into */
     struct kept_blob *spare; /* room to keep one more */
@@ -161,6 +162,9 @@ int session_replay(struct overlay *overlay, const struct record *record,
 int session_dress(const ses_session *session, ses_blob *blob, struct snapshot *ret_snapshot);
 
 /* ---- commit.c ---- */
+
+/* ses_commit(); within session->transaction, if there is one. */
+int session_commit(ses_session *session, const struct ses_headers **ret_headers);
 
 /* What a header needs that no request brings. */
 struct header_secrets {

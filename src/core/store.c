@@ -56,6 +56,27 @@ static int no_ping(void *self)
     return SES_OK;
 }
 
+static int no_load_within(void *self, void *connection, const struct ses_key *key, int64_t now_ms,
+                          struct ses_record *ret_record)
+{
+    (void)self, (void)connection, (void)key, (void)now_ms, (void)ret_record;
+    return SES_ERR_UNSUPPORTED;
+}
+
+static int no_create_within(void *self, void *connection, const struct ses_key *key, int64_t now_ms,
+                            const struct ses_record *record)
+{
+    (void)self, (void)connection, (void)key, (void)now_ms, (void)record;
+    return SES_ERR_UNSUPPORTED;
+}
+
+static int no_save_within(void *self, void *connection, const struct ses_key *key, int64_t now_ms,
+                          uint64_t expected, const struct ses_record *record)
+{
+    (void)self, (void)connection, (void)key, (void)now_ms, (void)expected, (void)record;
+    return SES_ERR_UNSUPPORTED;
+}
+
 /* ---- is it a provider at all? ---- */
 
 static bool name_is_plain(const char *name)
@@ -97,7 +118,8 @@ static bool settings_fit(const struct ses_provider_ops *ops)
 static bool ops_are_complete(const struct ses_provider_ops *ops)
 {
     return ops->open && ops->close && ops->load && ops->create && ops->save && ops->touch &&
-           ops->destroy && (ops->gc || (ops->flags & SES_PROVIDER_EXPIRES));
+           ops->destroy && (ops->gc || (ops->flags & SES_PROVIDER_EXPIRES)) &&
+           !ops->load_within == !ops->create_within && !ops->load_within == !ops->save_within;
 }
 
 static int ops_copy_in(struct ses_provider_ops *ret, const struct ses_provider_ops *ops)
@@ -117,6 +139,9 @@ static int ops_copy_in(struct ses_provider_ops *ret, const struct ses_provider_o
     ret->iterate = ret->iterate ? ret->iterate : no_iterate;
     ret->list = ret->list ? ret->list : no_list;
     ret->ping = ret->ping ? ret->ping : no_ping;
+    ret->load_within = ret->load_within ? ret->load_within : no_load_within;
+    ret->create_within = ret->create_within ? ret->create_within : no_create_within;
+    ret->save_within = ret->save_within ? ret->save_within : no_save_within;
     return SES_OK;
 }
 
@@ -176,6 +201,7 @@ enum {
     SAVE_OUTCOMES = OUTCOME(SES_ERR_CONFLICT) | OUTCOME(SES_ERR_NOT_FOUND) | OUTCOME(SES_ERR_FULL) |
                     OUTCOME(SES_ERR_TOO_LARGE),
     TOUCH_OUTCOMES = OUTCOME(SES_ERR_CONFLICT) | OUTCOME(SES_ERR_NOT_FOUND),
+    WITHIN_OUTCOMES = OUTCOME(SES_ERR_CONFLICT),
     NO_OUTCOMES = 0
 };
 
@@ -279,6 +305,37 @@ int store_destroy(struct store *store, const struct ses_key *key, int64_t now_ms
 {
     int r = store->ops.destroy(store->instance, key, now_ms);
     return report(store, check_code(store, "destroy", r, NO_OUTCOMES));
+}
+
+/* ---- one record, within a transaction ---- */
+
+int store_load_within(struct store *store, void *connection, const struct ses_key *key,
+                      int64_t now_ms, struct ses_record *ret_record)
+{
+    struct ses_record record = { 0 };
+    int r = store->ops.load_within(store->instance, connection, key, now_ms, &record);
+    r = check_code(store, "load_within", r, LOAD_OUTCOMES | WITHIN_OUTCOMES);
+    if (r == SES_OK)
+        r = take_record(store, "load_within", r, &record, ret_record);
+    return report(store, r);
+}
+
+int store_create_within(struct store *store, void *connection, const struct ses_key *key,
+                        int64_t now_ms, const struct ses_record *record)
+{
+    if (!record_is_sound(record))
+        return SES_ERR_INVALID;
+    int r = store->ops.create_within(store->instance, connection, key, now_ms, record);
+    return report(store, check_code(store, "create_within", r, CREATE_OUTCOMES | WITHIN_OUTCOMES));
+}
+
+int store_save_within(struct store *store, void *connection, const struct ses_key *key,
+                      int64_t now_ms, uint64_t expected, const struct ses_record *record)
+{
+    if (expected == 0 || !record_is_sound(record))
+        return SES_ERR_INVALID;
+    int r = store->ops.save_within(store->instance, connection, key, now_ms, expected, record);
+    return report(store, check_code(store, "save_within", r, SAVE_OUTCOMES | WITHIN_OUTCOMES));
 }
 
 /* ---- the whole store ---- */

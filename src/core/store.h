@@ -47,6 +47,14 @@ int store_create(struct store *store, const struct ses_key *key, int64_t now_ms,
                  const struct ses_owner *owner, const struct ses_record *record);
 int store_save(struct store *store, const struct ses_key *key, int64_t now_ms, uint64_t expected,
                const struct ses_record *record, struct ses_record *ret_winner);
+/* Within a transaction of the application, see <sesame/ext/provider.h>. SES_ERR_UNSUPPORTED. */
+int store_load_within(struct store *store, void *connection, const struct ses_key *key,
+                      int64_t now_ms, struct ses_record *ret_record);
+int store_create_within(struct store *store, void *connection, const struct ses_key *key,
+                        int64_t now_ms, const struct ses_record *record);
+int store_save_within(struct store *store, void *connection, const struct ses_key *key,
+                      int64_t now_ms, uint64_t expected, const struct ses_record *record);
+
 int store_touch(struct store *store, const struct ses_key *key, int64_t now_ms, uint64_t expected,
                 int64_t expires_ms);
 int store_destroy(struct store *store, const struct ses_key *key, int64_t now_ms);

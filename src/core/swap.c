@@ -3,8 +3,8 @@
 
 int session_confirm(ses_session *session, const struct ses_key *key, uint64_t version, int code)
 {
-    if (code != SES_ERR_UNAVAILABLE)
-        return code;
+    if (code != SES_ERR_UNAVAILABLE || session->transaction)
+        return code; /* what is lost with its connection is undone */
     struct ses_record record;
     ses_manager *manager = session->manager;
     if (store_load(manager->store, key, manager_now_ms(manager), &record) != SES_OK)

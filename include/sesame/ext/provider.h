@@ -189,7 +189,28 @@ struct ses_provider_ops {
     /** Is the store there? Optional: then it always is. */
     int (*ping)(void *self);
 
-    /* ABI 1 ends here. */
+    /* ABI 1 ends here; what follows came later, and an older build lacks it. */
+
+    /* ---- one record, within a transaction of the application ---- */
+
+    /* All three, or none. They act through @p connection, which is the application's own, of the
+     * client library that the provider uses, and in a transaction that the application began and
+     * will end: until then nobody else sees what they did. They wait no longer than the other
+     * operations. #SES_ERR_INVALID: no transaction is open on it. #SES_ERR_CONFLICT: the database
+     * gave the transaction up, and all of it may be tried anew. */
+
+    /** As load, of what is stored now, whatever the transaction has read before; and nobody else
+     *  changes or removes it until the transaction ends. */
+    int (*load_within)(void *self, void *connection, const struct ses_key *key, int64_t now_ms,
+                       struct ses_record *ret_record);
+
+    /** As create, of nobody's record. */
+    int (*create_within)(void *self, void *connection, const struct ses_key *key, int64_t now_ms,
+                         const struct ses_record *record);
+
+    /** As save, of a record that load_within has locked. */
+    int (*save_within)(void *self, void *connection, const struct ses_key *key, int64_t now_ms,
+                       uint64_t expected, const struct ses_record *record);
 };
 
 /** Reports one line of detail through the manager's log. @return @p code. Any thread. */
