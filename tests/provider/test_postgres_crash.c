@@ -22,9 +22,11 @@ int main(void)
         cmocka_unit_test(killed_writer_loses_nothing_tears_nothing_and_brings_nothing_back),
     };
     postgres_start(&server, NULL);
-    storm_subject =
-        (struct sql_subject){ &ses_provider_postgres, postgres_words(&server, "", words),
-                              wait_for_the_end_of_others };
+    storm_subject = (struct sql_subject){
+        .ops = &ses_provider_postgres,
+        .config = postgres_words(&server, "", words),
+        .settle = wait_for_the_end_of_others,
+    };
     guest = postgres_guest(&server, "");
     const int failed = cmocka_run_group_tests(tests, NULL, NULL);
     PQfinish(guest);

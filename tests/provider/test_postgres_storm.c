@@ -18,8 +18,10 @@ int main(void)
         cmocka_unit_test(forks_of_a_process_whose_threads_are_at_work_harm_neither),
     };
     postgres_start(&server, NULL);
-    storm_subject =
-        (struct sql_subject){ &ses_provider_postgres, postgres_words(&server, "", words) };
+    storm_subject = (struct sql_subject){
+        .ops = &ses_provider_postgres,
+        .config = postgres_words(&server, "", words),
+    };
     if (ses_provider_register(&ses_provider_postgres) != SES_OK)
         return 1;
     return cmocka_run_group_tests(tests, NULL, NULL);
