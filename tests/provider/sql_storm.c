@@ -287,3 +287,51 @@ void forks_of_a_process_whose_threads_are_at_work_harm_neither(void **state)
     (void)printf("# %d forks among %d saves of %d threads\n", FORKS, saves, WORKERS);
     sql_shop_close(&shop);
 }
+
+/* ---- T-32 ---- */
+
+/* Each belongs to that user alone, who is let in twice and no more. */
+void names_of_users_are_never_read_as_sql(void **state)
+{
+    static const char *const names[] = {
+        "'",
+        "''",
+        "\"",
+        "\\",
+        "\\'",
+        "\xbf\x5c\x27",
+        "\x95\x5c' OR 1=1 --",
+        ";",
+        "--",
+        "/*",
+        "x'); DROP TABLE sesame_sessions; --",
+        "' OR '1'='1",
+        "\xff\xfe",
+        "\xc0\xa7",
+        "$1",
+        "?1",
+        "%s%n",
+        "\xe2\x80\x99",
+    };
+    (void)state;
+    char json[800];
+    (void)snprintf(json, sizeof json,
+                   "{\"providerConfig\": \"%s\", \"createTable\": true, \"tablePrefix\": \"t32_\", "
+                   "\"maxSessionsPerUser\": 2, \"whenUserFull\": \"refuse\"}",
+                   storm_subject.config);
+    struct scene *scene = scene_new(storm_subject.ops->name, json);
+    uint64_t logged_in = 0;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        for (int n = 0; n < 3; n++) {
+            ses_session *session = scene_start(scene, NULL);
+            const int r = ses_login(session, names[i], SES_LEVEL_FULL, 0);
+            if (r != SES_ERR_INVALID) /* bytes that are no text */
+                assert_code(r, n < 2 ? SES_OK : SES_ERR_DENIED);
+            logged_in += r == SES_OK;
+            scene_finish(session, NULL);
+        }
+    }
+    assert_true(logged_in >= 2 * 14);
+    assert_int_equal(scene_count(scene), logged_in);
+    scene_free(scene);
+}

@@ -20,6 +20,9 @@ void eight_threads_write_to_sessions_of_their_own(void **state);
 void parent_and_child_go_on_with_connections_of_their_own(void **state);
 void forks_of_a_process_whose_threads_are_at_work_harm_neither(void **state);
 
+/* T-32: what a name may be made of, through a manager. */
+void names_of_users_are_never_read_as_sql(void **state);
+
 /* Processes that die in the middle of writing: sql_crash.c. */
 void killed_writer_loses_nothing_tears_nothing_and_brings_nothing_back(void **state);
 

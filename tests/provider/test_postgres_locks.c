@@ -192,7 +192,7 @@ static void isolation_and_patience_are_ours(void **state)
     assert_ok(postgres_open(&shop,
                             postgres_words(&server,
                                            "options='-cdefault_transaction_isolation=serializable "
-                                           "-cstatement_timeout=1 -clock_timeout=1'",
+                                           "-cstatement_timeout=100 -clock_timeout=100'",
                                            text),
                             NULL));
     postgres_say(guest, "ALTER TABLE sesame_sessions ADD CHECK (current_setting("

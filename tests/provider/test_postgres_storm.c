@@ -16,6 +16,7 @@ int main(void)
         cmocka_unit_test(eight_threads_write_to_sessions_of_their_own),
         cmocka_unit_test(parent_and_child_go_on_with_connections_of_their_own),
         cmocka_unit_test(forks_of_a_process_whose_threads_are_at_work_harm_neither),
+        cmocka_unit_test(names_of_users_are_never_read_as_sql),
     };
     postgres_start(&server, NULL);
     storm_subject = (struct sql_subject){
