@@ -12,6 +12,8 @@ struct connection {
     PGconn *pg;
     struct deadline deadline; /* of the call that has it */
     bool prepared[SQL_STATEMENTS];
+    bool borrowed; /* the application's: nothing stays prepared on it */
+    bool was_blocking;
 };
 
 /* ---- connection.c ---- */
@@ -28,6 +30,12 @@ bool postgres_provider_wait(PGconn *pg, short events, struct deadline deadline);
 
 /* The first line of what libpq says, without its end. */
 void postgres_provider_note(char *why, size_t why_size, const char *text);
+
+/* ---- borrow.c ---- */
+
+int postgres_provider_borrow(struct sql *sql, void *connection,
+                             struct sql_connection **ret_connection);
+void postgres_provider_give_back(struct sql_connection *connection);
 
 /* ---- statement.c ---- */
 

@@ -36,6 +36,7 @@ const struct sql_dialect postgres_provider_dialect = {
         [SQL_COMMIT] = "COMMIT",
         [SQL_ROLLBACK] = "ROLLBACK",
         [SQL_LOAD] = ("SELECT " ROW " FROM @sessions WHERE key = $1"),
+        [SQL_LOAD_LOCKED] = ("SELECT " ROW " FROM @sessions WHERE key = $1 FOR UPDATE"),
         [SQL_INSERT] =
             ("INSERT INTO @sessions AS s (key, version, expires, kind, checksum, record, \"user\") "
             "VALUES ($1, $2, $3, $4::bigint, $5, $6, $7) ON CONFLICT (key) DO UPDATE SET "
@@ -76,6 +77,8 @@ const struct sql_dialect postgres_provider_dialect = {
     .is_usable = postgres_provider_is_usable,
     .close = postgres_provider_close,
     .close_copy = postgres_provider_close_copy,
+    .borrow = postgres_provider_borrow,
+    .give_back = postgres_provider_give_back,
     .run = postgres_provider_run,
     .prepare = postgres_provider_prepare,
     .ask = postgres_provider_ask,

@@ -52,4 +52,5 @@ const struct ses_provider_ops ses_provider_postgres = {
     .open = postgres_open,
     .close = postgres_close,
     SQL_OPERATIONS,
+    SQL_OPERATIONS_WITHIN,
 };

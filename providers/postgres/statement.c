@@ -200,7 +200,7 @@ static const char *name_of(enum sql_statement statement, char name[NAME_ROOM])
 static int make_ready(struct connection *c, enum sql_statement statement)
 {
     char name[NAME_ROOM];
-    if (c->prepared[statement])
+    if (c->prepared[statement] || c->borrowed)
         return SES_OK;
     const int r = talk_only(
         c, PQsendPrepare(c->pg, name_of(statement, name), c->base.sql->texts[statement], 0, NULL));
@@ -208,9 +208,19 @@ static int make_ready(struct connection *c, enum sql_statement statement)
     return r;
 }
 
-static int execute(struct connection *c, struct sql_call *call)
+/* @return what libpq says of sending. */
+static int send_call(struct connection *c, const struct sql_call *call, const struct bound *bound)
 {
     char name[NAME_ROOM];
+    if (c->borrowed)
+        return PQsendQueryParams(c->pg, c->base.sql->texts[call->statement], call->count, NULL,
+                                 bound->values, bound->lens, bound->formats, BINARY);
+    return PQsendQueryPrepared(c->pg, name_of(call->statement, name), call->count, bound->values,
+                               bound->lens, bound->formats, BINARY);
+}
+
+static int execute(struct connection *c, struct sql_call *call)
+{
     struct bound bound;
     PGresult *result;
     for (int i = 0; i < call->count; i++) {
@@ -218,10 +228,7 @@ static int execute(struct connection *c, struct sql_call *call)
             return SES_ERR_TOO_LARGE;
         bind(&bound, i, &call->values[i]);
     }
-    int r = talk(c,
-                 PQsendQueryPrepared(c->pg, name_of(call->statement, name), call->count,
-                                     bound.values, bound.lens, bound.formats, BINARY),
-                 &result);
+    int r = talk(c, send_call(c, call, &bound), &result);
     if (r != SES_OK)
         return r;
     call->changed = strtoull(PQcmdTuples(result), NULL, 10);
