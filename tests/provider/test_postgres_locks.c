@@ -201,8 +201,8 @@ static void isolation_and_patience_are_ours(void **state)
     postgres_say(guest, "BEGIN; UPDATE sesame_sessions SET checksum = checksum");
     assert_int_equal(PQsendQuery(guest, "SELECT pg_sleep(0.2); COMMIT"), 1);
     assert_ok(save_as(&shop.f, &key, version, "beta", SES_KIND_SESSION));
-    while (PQgetResult(guest))
-        ;
+    for (PGresult *result; (result = PQgetResult(guest));)
+        PQclear(result);
     assert_int_equal(shop.lines, 0);
     sql_shop_close(&shop);
 }
