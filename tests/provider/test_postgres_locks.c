@@ -183,6 +183,38 @@ static void server_that_became_a_standby_is_unavailable_and_left(void **state)
     drop_record(&record);
 }
 
+static void *ping_in_thread(void *arg)
+{
+    (void)store_ping(arg);
+    return NULL;
+}
+
+/* The others would each find out by themselves, and wait for it. */
+static void with_several_hosts_all_idle_connections_are_left_at_once(void **state)
+{
+    char text[WORDS_ROOM], hosts[300];
+    (void)state;
+    (void)snprintf(hosts, sizeof hosts, "host=%s,%s", server.folder, server.folder);
+    assert_ok(postgres_open(&shop, postgres_words(&server, hosts, text), NULL));
+    struct sql *sql = store_instance(shop.f.store);
+    postgres_say(guest, "BEGIN; LOCK TABLE sesame_schema");
+    pthread_t threads[3];
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, ping_in_thread, shop.f.store), 0);
+    wait_until("SELECT (count(*) = 3)::int " WAITS);
+    postgres_say(guest, "COMMIT");
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+    assert_int_equal(pool_count(sql->writers), 3);
+    const struct ses_key key = new_key();
+    struct ses_record record = make_record(SLICE("alpha"), shop.f.now + LIFE_MS);
+    refuse_with("25006");
+    assert_code(store_create(shop.f.store, &key, shop.f.now, NULL, &record), SES_ERR_UNAVAILABLE);
+    assert_int_equal(pool_count(sql->writers), 0);
+    drop_record(&record);
+    sql_shop_close(&shop);
+}
+
 /* Whatever the role's settings are. */
 static void isolation_and_patience_are_ours(void **state)
 {
@@ -370,6 +402,7 @@ int main(void)
         CASE_IN_A_SHOP(transaction_that_does_not_fit_in_is_tried_anew),
         CASE_ALONE(never_let_through_is_unavailable_within_the_budget),
         CASE_IN_A_SHOP(server_that_became_a_standby_is_unavailable_and_left),
+        CASE_ALONE(with_several_hosts_all_idle_connections_are_left_at_once),
         CASE_ALONE(isolation_and_patience_are_ours),
         CASE_IN_A_SHOP(row_that_was_changed_is_corrupt_told_and_never_served),
         CASE_ALONE(host_that_hangs_leaves_the_others_their_time_and_is_not_asked_again),
