@@ -277,7 +277,8 @@ static void bytes_that_were_changed_on_the_way_are_refused(void **state)
     (void)put(&direct->f, &key, "even");
     for (unsigned n = 2; n < 100; n++) {
         proxy_set(&proxy, PROXY_NONE, 0);
-        struct sql_shop *shop = open_by_proxy(300);
+        struct sql_shop *shop = open_by_proxy(BUDGET_MS);
+        ((struct sql *)store_instance(shop->f.store))->budget_ms = 300;
         struct ses_record record = { 0 };
         proxy_set(&proxy, PROXY_CORRUPT, n);
         const int r = store_load(shop->f.store, &key, shop->f.now, &record);

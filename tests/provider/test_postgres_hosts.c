@@ -58,6 +58,13 @@ static int listen_and_say_nothing(int *ret_port)
     return fd;
 }
 
+static void of_much_patience(void *instance)
+{
+    struct sql *sql = instance;
+    sql_shop_settings(instance);
+    sql->budget_ms = 8000;
+}
+
 static void host_that_hangs_leaves_the_others_their_time_and_is_not_asked_again(void **state)
 {
     char text[WORDS_ROOM];
@@ -70,14 +77,14 @@ static void host_that_hangs_leaves_the_others_their_time_and_is_not_asked_again(
                    "@localhost:%d,localhost:%d,127.0.0.1:1/postgres",
                    POSTGRES_PASSWORD_URL, port, server.port);
     int64_t before = monotonic_ms();
-    assert_ok(postgres_open(&shop, text, NULL));
-    assert_in_range(monotonic_ms() - before, 200, 1000);
+    assert_ok(postgres_open(&shop, text, of_much_patience));
+    assert_in_range(monotonic_ms() - before, 1000, 4000);
     assert_int_equal(postgres_number(guest, "SELECT count(pg_terminate_backend(pid, 10000)) FROM "
                                             "pg_stat_activity WHERE application_name = 'sesame'"),
                      1);
     before = monotonic_ms();
     assert_ok(store_ping(shop.f.store));
-    assert_in_range(monotonic_ms() - before, 0, 250);
+    assert_in_range(monotonic_ms() - before, 0, 1000);
     sql_shop_close(&shop);
     (void)close(listener);
 }
