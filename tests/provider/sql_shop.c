@@ -63,3 +63,8 @@ void sql_shop_close(struct sql_shop *shop)
     store_close(shop->f.store);
     (void)pthread_mutex_destroy(&shop->mutex);
 }
+
+int sql_storm_open(struct sql_shop *shop)
+{
+    return sql_shop_open(shop, storm_subject.ops, storm_subject.config, storm_subject.settings);
+}

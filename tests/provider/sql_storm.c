@@ -10,11 +10,6 @@
 
 enum { PROCESSES = 4, ROUNDS = 500, WRITERS = 8, SAVES = 8000 };
 
-static int open_shop(struct sql_shop *shop)
-{
-    return sql_shop_open(shop, storm_subject.ops, storm_subject.config, NULL);
-}
-
 static struct scene *open_scene(void)
 {
     char json[800];
@@ -24,7 +19,7 @@ static struct scene *open_scene(void)
     return scene_new(storm_subject.ops->name, json);
 }
 
-static void wait_for_all(const pid_t *children, int count)
+void wait_for_all(const pid_t *children, int count)
 {
     for (int i = 0; i < count; i++) {
         int status = -1;
@@ -90,15 +85,15 @@ void one_counter_of_several_processes_counts_each(void **state)
     storm("one counter", (const char *const[]){ key, key, key, key });
 }
 
-static int create_some(const struct ses_key *user)
+static int create_some(const struct ses_key *user, uint32_t limit)
 {
     static struct sql_shop shop;
-    int wrong = open_shop(&shop) != SES_OK;
+    int wrong = sql_storm_open(&shop) != SES_OK;
     for (int i = 0; i < 50 && wrong == 0; i++) {
         struct ses_key key = new_key();
         const pid_t self = getpid();
         memcpy(key.bytes, &self, sizeof self); /* children draw the same random numbers */
-        const int r = create_owned(&shop.f, &key, user, 5);
+        const int r = create_owned(&shop.f, &key, user, limit);
         wrong += r != SES_OK && r != SES_ERR_DENIED;
     }
     sql_shop_close(&shop);
@@ -109,26 +104,27 @@ void limit_of_a_user_holds_among_processes(void **state)
 {
     static struct sql_shop shop;
     (void)state;
-    assert_ok(open_shop(&shop));
+    assert_ok(sql_storm_open(&shop));
     for (int round = 0; round < 20; round++) {
+        const uint32_t limit = round % 2 ? 5 : 1; /* at first there is no row to be locked */
         const struct ses_key user = new_key();
         struct sighting sighting = { .key = &user };
         pid_t children[PROCESSES];
         for (int i = 0; i < PROCESSES; i++) {
             children[i] = fork();
             if (children[i] == 0)
-                _exit(create_some(&user));
+                _exit(create_some(&user, limit));
         }
         wait_for_all(children, PROCESSES);
         assert_ok(store_list(shop.f.store, &user, shop.f.now, note_sighting, &sighting));
-        assert_int_equal(sighting.others, 5);
+        assert_int_equal(sighting.others, limit);
     }
     sql_shop_close(&shop);
 }
 
 /* ---- threads ---- */
 
-static int save_once(struct fixture *f, const struct ses_key *key, uint64_t *version)
+int sql_save_once(struct fixture *f, const struct ses_key *key, uint64_t *version)
 {
     struct ses_record winner = { 0 };
     struct ses_record next = { ses_blob_new(SLICE("bytes")), new_version(), f->now + LIFE_MS,
@@ -141,7 +137,7 @@ static int save_once(struct fixture *f, const struct ses_key *key, uint64_t *ver
     return r;
 }
 
-static int create_once(struct fixture *f, struct ses_key *ret_key, uint64_t *ret_version)
+int sql_create_once(struct fixture *f, struct ses_key *ret_key, uint64_t *ret_version)
 {
     struct ses_record record = { ses_blob_new(SLICE("first")), new_version(), f->now + LIFE_MS,
                                  SES_KIND_SESSION };
@@ -166,10 +162,10 @@ static void *write_alone(void *arg)
     struct fixture *f = &turn->shop->f;
     struct ses_key key;
     uint64_t version;
-    turn->wrong += create_once(f, &key, &version) != SES_OK;
+    turn->wrong += sql_create_once(f, &key, &version) != SES_OK;
     for (int i = 0; i < SAVES / WRITERS; i++) {
         const int64_t before = monotonic_ms();
-        turn->wrong += save_once(f, &key, &version) != SES_OK;
+        turn->wrong += sql_save_once(f, &key, &version) != SES_OK;
         const int64_t took = monotonic_ms() - before;
         turn->longest_ms = took > turn->longest_ms ? took : turn->longest_ms;
     }
@@ -184,7 +180,7 @@ void eight_threads_write_to_sessions_of_their_own(void **state)
     int64_t longest_ms = 0;
     for (int i = 0; i < WRITERS; i++)
         turns[i] = (struct turn){ .shop = &shop };
-    assert_ok(open_shop(&shop));
+    assert_ok(sql_storm_open(&shop));
     const int64_t before = monotonic_ms();
     run_together(write_alone, turns, sizeof *turns, WRITERS);
     const int64_t took = monotonic_ms() - before;
@@ -232,10 +228,10 @@ static void *keep_busy(void *arg)
     struct fixture *f = &busy->shop->f;
     struct ses_key key;
     uint64_t version;
-    busy->wrong += create_once(f, &key, &version) != SES_OK;
+    busy->wrong += sql_create_once(f, &key, &version) != SES_OK;
     while (!atomic_load(busy->stop)) {
         struct ses_record record = { 0 };
-        busy->wrong += save_once(f, &key, &version) != SES_OK;
+        busy->wrong += sql_save_once(f, &key, &version) != SES_OK;
         busy->wrong += store_load(f->store, &key, f->now, &record) != SES_OK;
         busy->wrong += record.version != version;
         (void)ses_blob_unref(record.data);
@@ -249,10 +245,10 @@ static int use_in_child(struct fixture *f)
 {
     struct ses_key key;
     uint64_t version;
-    int wrong = create_once(f, &key, &version) != SES_OK;
+    int wrong = sql_create_once(f, &key, &version) != SES_OK;
     for (int i = 0; i < 10; i++) {
         struct ses_record record = { 0 };
-        wrong += save_once(f, &key, &version) != SES_OK;
+        wrong += sql_save_once(f, &key, &version) != SES_OK;
         wrong += store_load(f->store, &key, f->now, &record) != SES_OK;
     }
     return wrong;
@@ -266,7 +262,7 @@ void forks_of_a_process_whose_threads_are_at_work_harm_neither(void **state)
     atomic_bool stop = false;
     struct busy workers[WORKERS];
     pthread_t threads[WORKERS];
-    assert_ok(open_shop(&shop));
+    assert_ok(sql_storm_open(&shop));
     for (int i = 0; i < WORKERS; i++) {
         workers[i] = (struct busy){ .shop = &shop, .stop = &stop };
         assert_int_equal(pthread_create(&threads[i], NULL, keep_busy, &workers[i]), 0);
@@ -285,6 +281,8 @@ void forks_of_a_process_whose_threads_are_at_work_harm_neither(void **state)
         saves += workers[i].saves;
     }
     (void)printf("# %d forks among %d saves of %d threads\n", FORKS, saves, WORKERS);
+    if (storm_subject.check)
+        storm_subject.check();
     sql_shop_close(&shop);
 }
 

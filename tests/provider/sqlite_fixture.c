@@ -6,9 +6,7 @@
 void sqlite_settings_of(void *instance)
 {
     struct sqlite_store *store = instance;
-    store->sql.create_table = true;
-    store->sql.pool_size = 16;
-    store->sql.budget_ms = 2000;
+    sql_shop_settings(instance);
     store->durability = SQLITE_DURABLE_NORMAL;
 }
 
@@ -18,58 +16,15 @@ char *db_path(const char *name, char path[DB_PATH_ROOM])
     return path;
 }
 
-static void note_line(void *arg, enum ses_log_level level, const char *line)
-{
-    struct db_shop *shop = arg;
-    (void)level;
-    shop->lines++;
-    (void)pthread_mutex_lock(&shop->mutex);
-    const size_t len = strlen(shop->all);
-    (void)snprintf(shop->told, sizeof shop->told, "%s", line);
-    (void)snprintf(shop->all + len, sizeof shop->all - len, "%s\n", line);
-    (void)pthread_mutex_unlock(&shop->mutex);
-}
-
-static void note_reachable(void *arg, bool reachable)
-{
-    struct db_shop *shop = arg;
-    if (reachable)
-        shop->back++;
-    else
-        shop->lost++;
-}
-
-int db_open_as(struct db_shop *shop, const struct ses_provider_ops *ops, const char *path,
+int db_open_as(struct sql_shop *shop, const struct ses_provider_ops *ops, const char *path,
                void (*settings)(void *instance))
 {
-    const struct store_hooks hooks = {
-        .log = note_line, .log_arg = shop, .reachable = note_reachable, .reachable_arg = shop
-    };
-    struct store *store = NULL;
-    memset(shop, 0, sizeof *shop);
-    shop->subject = (struct ses_conformance){ .size = sizeof shop->subject, .ops = ops };
-    shop->f.subject = &shop->subject;
-    shop->f.now = present_ms();
-    (void)pthread_mutex_init(&shop->mutex, NULL);
-    assert_ok(store_prepare(ops, &hooks, &store));
-    (settings ? settings : sqlite_settings_of)(store_instance(store));
-    const int r = store_open(store, path);
-    if (r == SES_OK)
-        shop->f.store = store;
-    else
-        store_close(store);
-    return r;
+    return sql_shop_open(shop, ops, path, settings ? settings : sqlite_settings_of);
 }
 
-int db_open(struct db_shop *shop, const char *path, void (*settings)(void *instance))
+int db_open(struct sql_shop *shop, const char *path, void (*settings)(void *instance))
 {
     return db_open_as(shop, &ses_provider_sqlite, path, settings);
-}
-
-void db_close(struct db_shop *shop)
-{
-    store_close(shop->f.store);
-    (void)pthread_mutex_destroy(&shop->mutex);
 }
 
 sqlite3 *db_guest(const char *path)
@@ -95,4 +50,13 @@ int64_t db_number(sqlite3 *db, const char *text)
     const int64_t number = sqlite3_column_int64(statement, 0);
     (void)sqlite3_finalize(statement);
     return number;
+}
+
+void db_check(const char *path)
+{
+    sqlite3 *db = db_guest(path);
+    assert_int_equal(db_number(db, "SELECT count(*) FROM pragma_integrity_check "
+                                   "WHERE integrity_check <> 'ok'"),
+                     0);
+    sqlite3_close(db);
 }

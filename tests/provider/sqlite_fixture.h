@@ -2,8 +2,8 @@
 #ifndef SES_TEST_PROVIDER_SQLITE_FIXTURE_H
 #define SES_TEST_PROVIDER_SQLITE_FIXTURE_H
 
-#include "provider/fixture.h"
 #include "provider/folder.h"
+#include "provider/sql_shop.h"
 #include "sqlite/state.h"
 
 #include <sqlite3.h>
@@ -19,26 +19,15 @@ void sqlite_settings_of(void *instance);
 enum { DB_PATH_ROOM = 200 };
 char *db_path(const char *name, char path[DB_PATH_ROOM]);
 
-/* A fixture (provider/fixture.h) whose store is opened with that path, and what it tells. */
-struct db_shop {
-    struct fixture f; /* first */
-    struct ses_conformance subject;
-    atomic_int lost, back; /* how often the store was found so */
-    atomic_int lines;
-    pthread_mutex_t mutex;
-    char told[512];    /* the last line of the log */
-    char all[1 << 14]; /* the first ones */
-};
-
 /* NULL as settings: sqlite_settings_of. @return the code of opening; on failure no store. */
-int db_open(struct db_shop *shop, const char *path, void (*settings)(void *instance));
-int db_open_as(struct db_shop *shop, const struct ses_provider_ops *ops, const char *path,
+int db_open(struct sql_shop *shop, const char *path, void (*settings)(void *instance));
+int db_open_as(struct sql_shop *shop, const struct ses_provider_ops *ops, const char *path,
                void (*settings)(void *instance));
-void db_close(struct db_shop *shop);
 
 /* Somebody else's connection to that file, and what it says must succeed. */
 sqlite3 *db_guest(const char *path);
 void db_say(sqlite3 *db, const char *text);
 int64_t db_number(sqlite3 *db, const char *text); /* the first of its answer */
+void db_check(const char *path);                  /* the file is sound */
 
 #endif

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 static char path[DB_PATH_ROOM];
-static struct db_shop shop;
+static struct sql_shop shop;
 
 static int new_path(void **state)
 {
@@ -32,7 +32,7 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     (void)state;
-    db_close(&shop);
+    sql_shop_close(&shop);
     return 0;
 }
 
@@ -97,7 +97,7 @@ static void full_database_refuses_what_is_new_keeps_what_is_there_and_lets_all_l
     for (int i = 0; i < count; i++)
         assert_ok(store_destroy(shop.f.store, &keys[i], shop.f.now));
     assert_ok(create_of(&keys[count], 400));
-    db_close(&shop);
+    sql_shop_close(&shop);
     struct stat stat;
     assert_int_equal(lstat(path, &stat), 0);
     assert_true(stat.st_size <= ROOM_BYTES + 64 * 4096);
@@ -127,7 +127,7 @@ static void files_are_the_owners_alone_at_any_umask(void **state)
         assert_mode("", 0600);
         assert_mode("-wal", 0600);
         assert_mode("-shm", 0600);
-        db_close(&shop);
+        sql_shop_close(&shop);
         (void)umask(before);
     }
 }
@@ -145,7 +145,7 @@ static void file_that_is_not_ours_alone_is_refused(void **state)
     char target[DB_PATH_ROOM];
     (void)state;
     assert_ok(db_open(&shop, path, NULL));
-    db_close(&shop);
+    sql_shop_close(&shop);
     for (mode_t bit = 01; bit <= 040; bit <<= 1) {
         assert_int_equal(chmod(path, 0600 | bit), 0);
         assert_open_fails(SES_ERR_INVALID, "chmod 600");
@@ -190,7 +190,7 @@ static int try_as_nobody(mode_t mode)
     if (mkdir(folder, 0700) < 0 || db_open(&shop, name, NULL) != SES_OK)
         return 2;
     (void)put(&shop.f, &key, "alpha");
-    db_close(&shop);
+    sql_shop_close(&shop);
     if (chmod(name, mode & 0600) < 0 || chmod(folder, mode >> 9 & 0700) < 0)
         return 3;
     int r = db_open(&shop, name, NULL);
@@ -279,7 +279,7 @@ static void file_that_is_no_database_is_corrupt_in_one_line(void **state)
 {
     (void)state;
     assert_ok(db_open(&shop, path, NULL));
-    db_close(&shop);
+    sql_shop_close(&shop);
     overwrite(0, 100, 'x');
     assert_code(db_open(&shop, path, NULL), SES_ERR_CORRUPT);
     assert_int_equal(shop.lines, 1);
@@ -300,7 +300,7 @@ static void damaged_pages_are_corrupt_or_missing_and_never_another_record(void *
         (void)snprintf(text, sizeof text, "%0400d", i);
         (void)put(&shop.f, &keys[i], text);
     }
-    db_close(&shop);
+    sql_shop_close(&shop);
     struct stat stat;
     assert_int_equal(lstat(path, &stat), 0);
     for (long page = 1; page < stat.st_size / PAGE; page += 3)
@@ -321,7 +321,7 @@ static void damaged_pages_are_corrupt_or_missing_and_never_another_record(void *
     assert_ok(opened);
     assert_true(served > 0);
     assert_true(corrupt > 0);
-    db_close(&shop);
+    sql_shop_close(&shop);
 }
 
 /* ---- locked ---- */
@@ -359,14 +359,14 @@ static void lock_of_another_is_unavailable_within_the_budget_and_reading_goes_on
     assert_ok(r);
     assert_int_equal(shop.back, 1);
     sqlite3_close(db);
-    db_close(&shop);
+    sql_shop_close(&shop);
 }
 
 static void start_with_a_locked_file_fails_within_the_budget(void **state)
 {
     (void)state;
     assert_ok(db_open(&shop, path, NULL));
-    db_close(&shop);
+    sql_shop_close(&shop);
     sqlite3 *db = db_guest(path);
     db_say(db, "PRAGMA locking_mode = EXCLUSIVE; BEGIN IMMEDIATE");
     const int64_t before = monotonic_ms();
@@ -393,13 +393,13 @@ static void long_question_ends_at_the_budget(void **state)
            "FROM n");
     assert_ok(store_count(shop.f.store, shop.f.now, &count));
     assert_int_equal(count, 400000);
-    db_close(&shop);
+    sql_shop_close(&shop);
     assert_ok(db_open(&shop, path, of_hardly_any_patience));
     const int64_t before = monotonic_ms();
     assert_code(store_count(shop.f.store, shop.f.now, &count), SES_ERR_UNAVAILABLE);
     assert_true(monotonic_ms() - before < 1000);
     assert_non_null(strstr(shop.told, "took too long"));
-    db_close(&shop);
+    sql_shop_close(&shop);
 }
 
 /* ---- what else others may want ---- */
@@ -495,7 +495,7 @@ static void path_is_a_name_and_nothing_else(void **state)
         (void)db_path(name, path);
         assert_ok(db_open(&shop, path, NULL));
         (void)put(&shop.f, &key, "alpha");
-        db_close(&shop);
+        sql_shop_close(&shop);
         struct stat stat;
         assert_int_equal(lstat(path, &stat), 0);
         assert_true(stat.st_size > 0);

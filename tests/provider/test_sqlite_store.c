@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 static char path[DB_PATH_ROOM];
-static struct db_shop shop;
+static struct sql_shop shop;
 
 static int new_path(void **state)
 {
@@ -70,7 +70,7 @@ static void table_is_made_on_request_and_then_used_by_all(void **state)
     const struct ses_key key = new_key();
     assert_ok(db_open(&shop, path, NULL));
     const uint64_t version = put(&shop.f, &key, "alpha");
-    db_close(&shop);
+    sql_shop_close(&shop);
     for (int i = 0; i < 2; i++) {
         assert_ok(db_open(&shop, path, i ? NULL : without_create_table));
         assert_int_equal(shop.lines, 0);
@@ -78,7 +78,7 @@ static void table_is_made_on_request_and_then_used_by_all(void **state)
         assert_ok(store_load(shop.f.store, &key, shop.f.now, &record));
         assert_int_equal(record.version, version);
         drop_record(&record);
-        db_close(&shop);
+        sql_shop_close(&shop);
     }
     assert_int_equal(number("SELECT version FROM sesame_schema"), 1);
     assert_int_equal(number("SELECT count(*) FROM sesame_sessions"), 1);
@@ -106,7 +106,7 @@ static void row_shows_what_the_page_says(void **state)
                             "AND user IS NULL"),
                      1);
     drop_record(&record);
-    db_close(&shop);
+    sql_shop_close(&shop);
 }
 
 static void with_another_prefix(void *instance)
@@ -119,14 +119,14 @@ static void with_another_prefix(void *instance)
 static void tables_of_several_prefixes_share_a_file_and_no_session(void **state)
 {
     (void)state;
-    static struct db_shop other;
+    static struct sql_shop other;
     const struct ses_key key = new_key();
     assert_ok(db_open(&shop, path, NULL));
     assert_ok(db_open(&other, path, with_another_prefix));
     (void)put(&shop.f, &key, "alpha");
     assert_absent(&other.f, &key);
-    db_close(&other);
-    db_close(&shop);
+    sql_shop_close(&other);
+    sql_shop_close(&shop);
     assert_int_equal(number("SELECT count(*) FROM shop_2_sessions"), 0);
 }
 
@@ -147,12 +147,12 @@ static void script_of_the_page_makes_the_table_that_is_made_on_request(void **st
     *end = '\0';
     say(script);
     assert_ok(db_open(&shop, path, without_create_table));
-    db_close(&shop);
+    sql_shop_close(&shop);
 
     (void)snprintf(made, sizeof made, "ATTACH '%s' AS script", path);
     (void)new_path(NULL);
     assert_ok(db_open(&shop, path, NULL));
-    db_close(&shop);
+    sql_shop_close(&shop);
     sqlite3 *db = db_guest(path);
     db_say(db, made);
     assert_int_equal(db_number(db, "SELECT count(*) FROM sqlite_master"), 5);
@@ -237,7 +237,7 @@ static void older_table_is_brought_forward_on_request_and_keeps_its_rows(void **
     const struct ses_key key = new_key();
     assert_ok(db_open(&shop, path, NULL));
     const uint64_t version = put(&shop.f, &key, "alpha");
-    db_close(&shop);
+    sql_shop_close(&shop);
     assert_code(db_open_as(&shop, &ops, path, without_create_table), SES_ERR_INVALID);
     assert_non_null(strstr(shop.told, "of version 1: \"createTable\": true brings it forward"));
     assert_int_equal(number("SELECT version FROM sesame_schema"), 1);
@@ -247,7 +247,7 @@ static void older_table_is_brought_forward_on_request_and_keeps_its_rows(void **
     assert_ok(store_load(shop.f.store, &key, shop.f.now, &record));
     assert_int_equal(record.version, version);
     drop_record(&record);
-    db_close(&shop);
+    sql_shop_close(&shop);
     assert_int_equal(number("SELECT extra FROM sesame_sessions"), 7);
     assert_refused(NULL, "of version 2, and this build knows 1");
 }
@@ -261,14 +261,14 @@ static void migration_that_fails_changes_nothing(void **state)
     const struct ses_key key = new_key();
     assert_ok(db_open(&shop, path, NULL));
     (void)put(&shop.f, &key, "alpha");
-    db_close(&shop);
+    sql_shop_close(&shop);
     const struct ses_provider_ops ops = later_release(broken);
     assert_code(db_open_as(&shop, &ops, path, NULL), SES_ERR_INVALID);
     assert_int_equal(shop.lines, 1);
     assert_int_equal(number("SELECT version FROM sesame_schema"), 1);
     assert_int_equal(number("SELECT count(*) FROM pragma_table_info('sesame_sessions')"), 7);
     assert_ok(db_open(&shop, path, NULL));
-    db_close(&shop);
+    sql_shop_close(&shop);
 }
 
 /* Each would fail if it did what another one has done. */
