@@ -17,7 +17,8 @@ enum { WORDS_MOST = 80, TLS_LOOK_MS = 10, ADDRESS_ROOM = NI_MAXHOST, OLDEST_SERV
 
 /* ---- waiting ---- */
 
-/* TLS may have read more from the socket than libpq has asked it for, and libpq does not tell. */
+/* TLS may have read more from the socket than libpq had room for, when the server sends it in large
+ * records, and libpq does not tell. So with TLS it is asked from time to time. */
 bool postgres_provider_wait(PGconn *pg, short events, struct deadline deadline)
 {
     struct pollfd fd = { .fd = PQsocket(pg), .events = events };

@@ -140,9 +140,10 @@ static void frozen_server_is_answered_for_within_the_budget(void **state)
 static void lost_server_is_told_once_and_calls_fail_at_once_until_it_is_back(void **state)
 {
     (void)state;
-    struct sql_shop *shop = open_direct(200);
+    struct sql_shop *shop = open_direct(BUDGET_MS);
     const struct ses_key key = new_key();
     (void)put(&shop->f, &key, "alpha");
+    ((struct sql *)store_instance(shop->f.store))->budget_ms = 200;
     postgres_freeze(&server);
     for (int i = 0; i < CIRCUIT_FAILURES; i++)
         assert_code(load(shop, &key), SES_ERR_UNAVAILABLE);
@@ -240,7 +241,7 @@ static void answers_that_are_cut_after_any_byte_are_never_served(void **state)
     (void)put(&direct->f, &key, "even");
     for (unsigned n = 0; n < 260; n++) {
         proxy_set(&proxy, PROXY_NONE, 0);
-        struct sql_shop *shop = open_by_proxy(1000);
+        struct sql_shop *shop = open_by_proxy(BUDGET_MS);
         proxy_set(&proxy, PROXY_CUT, n);
         run_cycle(shop, &key);
         proxy_set(&proxy, PROXY_NONE, 0);
@@ -296,13 +297,13 @@ static void bytes_that_were_changed_on_the_way_are_refused(void **state)
 static void answer_that_comes_in_drops_ends_with_the_budget(void **state)
 {
     (void)state;
-    struct sql_shop *shop = open_by_proxy(800);
+    struct sql_shop *shop = open_by_proxy(BUDGET_MS);
     const struct ses_key key = new_key();
     (void)put(&shop->f, &key, "even");
-    proxy_set(&proxy, PROXY_SLOW, 50); /* never silent for long, and never done */
+    proxy_set(&proxy, PROXY_SLOW, 100); /* never silent for long, and never done */
     const int64_t before = monotonic_ms();
     assert_code(load(shop, &key), SES_ERR_UNAVAILABLE);
-    assert_in_range(monotonic_ms() - before, 300, 400 + SLACK_MS);
+    assert_in_range(monotonic_ms() - before, BUDGET_MS / 4, BUDGET_MS / 2 + SLACK_MS);
     proxy_set(&proxy, PROXY_NONE, 0);
     load_until_back(shop, &key);
     end(shop);
@@ -311,7 +312,7 @@ static void answer_that_comes_in_drops_ends_with_the_budget(void **state)
 static void connection_of_half_an_answer_is_never_used_again(void **state)
 {
     (void)state;
-    struct sql_shop *shop = open_by_proxy(600);
+    struct sql_shop *shop = open_by_proxy(1600);
     const struct ses_key first = new_key(), second = new_key();
     (void)put(&shop->f, &first, "even");
     (void)put(&shop->f, &second, "odds");

@@ -65,6 +65,7 @@ static void lock_of_another_is_unavailable_within_the_budget_and_nobody_waits_fo
     const int64_t before = monotonic_ms();
     assert_code(save_as(&shop.f, &key, version, "beta", SES_KIND_SESSION), SES_ERR_UNAVAILABLE);
     assert_in_range(monotonic_ms() - before, BUDGET_MS / 4, BUDGET_MS / 2 + SLACK_MS);
+    assert_non_null(strstr(shop.told, "lock timeout"));
     assert_loads(&shop.f, &key, "alpha", version, shop.f.now + LIFE_MS);
     wait_until("SELECT (count(*) = 0)::int " WAITS); /* the server has given up, too */
     postgres_say(guest, "COMMIT");
