@@ -102,6 +102,9 @@ static const char *read_unix(struct mysql_config *config, const char *path)
         return "in the DSN, a unix socket is written unix(/path)";
     if (strlen(path) > PATH_MOST)
         return "in the DSN, the path of a unix socket has 107 characters at most";
+    if (config->tls > MYSQL_TLS_PREFERRED)
+        return "in the DSN, TLS is for tcp(host:port)";
+    config->tls = MYSQL_TLS_NONE;
     config->path = path;
     return NULL;
 }
@@ -116,7 +119,7 @@ static const char *read_place(struct mysql_config *config, char *text)
     if (address)
         address[len - 1] = '\0';
     if (strcmp(text, "unix") == 0)
-        return read_unix(config, address ? address : default_path);
+        return read_unix(config, address && *address ? address : default_path);
     if (text[0] && strcmp(text, "tcp") != 0)
         return "in the DSN, the protocol is tcp or unix: tcp(host:port) or unix(/path)";
     if (address && *address)
@@ -295,12 +298,13 @@ static const char *read_dsn(struct mysql_config *config, char *text)
 
 const char *mysql_config_read(struct mysql_config *config, const char *text)
 {
-    *config = (struct mysql_config){ .text = strdup(text) };
-    return config->text ? read_dsn(config, config->text) : "out of memory";
+    *config = (struct mysql_config){ .text = strdup(text), .whole = strdup(text) };
+    return config->text && config->whole ? read_dsn(config, config->text) : "out of memory";
 }
 
 void mysql_config_free(struct mysql_config *config)
 {
     free(config->text);
-    config->text = NULL;
+    free(config->whole);
+    config->text = config->whole = NULL;
 }

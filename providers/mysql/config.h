@@ -30,6 +30,7 @@ struct mysql_config {
     const char *ca_file;
     int64_t connect_ms, read_ms, write_ms; /* 0: as long as the call may take */
     char *text;                            /* what the others point into */
+    char *whole;                           /* as it was given */
 };
 
 /* @return NULL, or what is wrong: one line, which says nothing of the text. */

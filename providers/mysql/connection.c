@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "mysql/connection.h"
 
+#include "mysql/attempt.h"
 #include "shared/resolve.h"
 
 #include <netdb.h>
@@ -31,25 +32,10 @@ bool mysql_provider_begin(void)
 
 /* ---- connecting ---- */
 
-static const char auth_plugins[] =
-    "mysql_native_password,caching_sha2_password,sha256_password,client_ed25519";
-
-/* No file of options is read, and no server gets a file of ours, nor the password as it is. */
-static bool set_options(MYSQL *mysql)
-{
-    const my_bool no = 0;
-    const unsigned no_file = 0;
-    return mysql_options(mysql, MYSQL_OPT_NONBLOCK, NULL) == 0 &&
-           mysql_options(mysql, MYSQL_OPT_RECONNECT, &no) == 0 &&
-           mysql_options(mysql, MYSQL_OPT_LOCAL_INFILE, &no_file) == 0 &&
-           mysql_options(mysql, MYSQL_SET_CHARSET_NAME, "utf8mb4") == 0 &&
-           mysql_options(mysql, MARIADB_OPT_RESTRICTED_AUTH, auth_plugins) == 0;
-}
-
 static bool new_handle(struct mysql_connection *c)
 {
-    c->talk.mysql = mysql_init(NULL);
-    if (c->talk.mysql && set_options(c->talk.mysql))
+    c->talk.mysql = attempt_handle(0);
+    if (c->talk.mysql)
         return true;
     c->broken = SES_ERR_NO_MEMORY;
     (void)snprintf(c->base.why, sizeof c->base.why, "out of memory");
@@ -73,7 +59,7 @@ static bool connect_to(struct mysql_connection *c, struct mysql_store *store,
         return false;
     if (talk_connect(&c->talk, place, &store->connecting))
         return true;
-    (void)mysql_provider_fail(c);
+    c->broken = mysql_provider_fail(c);
     return false;
 }
 
@@ -106,8 +92,24 @@ static bool connect_tcp(struct mysql_connection *c, struct mysql_store *store)
     return false;
 }
 
+static bool connect_with_tls(struct mysql_connection *c, const struct mysql_store *store)
+{
+    const char *problem;
+    if (attempt(&c->talk, &store->config, &problem))
+        return true;
+    if (!problem) {
+        c->broken = mysql_provider_fail(c);
+        return false;
+    }
+    c->broken = SES_ERR_UNAVAILABLE;
+    (void)snprintf(c->base.why, sizeof c->base.why, "%.100s: %s", store->config.host, problem);
+    return false;
+}
+
 static bool connect_any(struct mysql_connection *c, struct mysql_store *store)
 {
+    if (store->config.tls != MYSQL_TLS_NONE)
+        return connect_with_tls(c, store);
     const struct talk_place place = place_of(&store->config);
     return place.path ? connect_to(c, store, &place) : connect_tcp(c, store);
 }
@@ -161,8 +163,8 @@ struct sql_connection *mysql_provider_connect(struct sql *sql, struct deadline d
     c->talk.deadline = deadline_to_connect(&store->config, deadline);
     c->talk.read_ms = store->config.read_ms;
     c->talk.write_ms = store->config.write_ms;
-    if (connect_any(c, store) && settle(c, store) != SES_OK)
-        c->broken = c->broken ? c->broken : SES_ERR_UNAVAILABLE;
+    if (connect_any(c, store))
+        c->broken = settle(c, store);
     if (c->broken != SES_ERR_UNAVAILABLE && c->broken != SES_ERR_NO_MEMORY)
         return &c->base;
     (void)snprintf(why, why_size, "%s", c->base.why);
