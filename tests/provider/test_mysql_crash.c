@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+#include "provider/mysql_fixture.h"
+#include "provider/sql_trials.h"
+
+int main(void)
+{
+    static struct server server;
+    char dsn[DSN_ROOM];
+    mysql_start(&server, NULL);
+    const struct ses_conformance subject = {
+        .size = sizeof subject,
+        .ops = &ses_provider_mysql,
+        .provider_config = mysql_unix_dsn(&server, "", dsn),
+        .settings = mysql_settings_of,
+        .shared = true,
+    };
+    return sql_crash_run(&subject);
+}

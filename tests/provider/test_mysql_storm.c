@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+#include "provider/mysql_fixture.h"
+#include "provider/sql_trials.h"
+
+int main(void)
+{
+    static struct server server;
+    char dsn[DSN_ROOM], json[DSN_ROOM + 100];
+    mysql_start(&server, NULL);
+    const struct ses_conformance subject = {
+        .size = sizeof subject,
+        .ops = &ses_provider_mysql,
+        .provider_config = mysql_unix_dsn(&server, "", dsn),
+        .settings = mysql_settings_of,
+        .shared = true,
+    };
+    (void)snprintf(json, sizeof json, "{\"providerConfig\": \"%s\", \"createTable\": true}", dsn);
+    return sql_storm_run(&subject, json);
+}
