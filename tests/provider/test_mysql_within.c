@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+/* Sessions within transactions of an application that uses libmariadb. */
+#include "provider/mysql_fixture.h"
+#include "provider/sql_within.h"
+
+#include <sesame/sesame.h>
+
+#include <stdio.h>
+
+static struct server server;
+
+static void *connect_guest(void)
+{
+    return mysql_guest(&server, "site");
+}
+
+static void say(void *connection, const char *text)
+{
+    mysql_say(connection, text);
+}
+
+static int64_t number(void *connection, const char *text)
+{
+    return mysql_number(connection, text);
+}
+
+static void cut(void *connection)
+{
+    char text[80];
+    (void)snprintf(text, sizeof text, "KILL %lu", mysql_thread_id(connection));
+    mysql_command(&server, text);
+}
+
+static void close_guest(void *connection)
+{
+    mysql_guest_end(connection);
+}
+
+static void without_autocommit_a_transaction_is_always_open(void **state)
+{
+    MYSQL *guest = connect_guest();
+    struct ses_record record;
+    static struct sql_shop shop;
+    const struct ses_key key = new_key();
+    (void)state;
+    assert_ok(sql_storm_open(&shop));
+    say(guest, "SET autocommit = 0");
+    assert_code(store_load_within(shop.f.store, guest, &key, shop.f.now, &record),
+                SES_ERR_NOT_FOUND);
+    mysql_guest_end(guest);
+    sql_shop_close(&shop);
+}
+
+int main(void)
+{
+    static char dsn[DSN_ROOM];
+    const struct CMUnitTest tests[] = {
+        SQL_WITHIN_TESTS,
+        cmocka_unit_test(without_autocommit_a_transaction_is_always_open),
+    };
+    mysql_start(&server, NULL);
+    storm_subject = (struct sql_subject){
+        .ops = &ses_provider_mysql,
+        .config = mysql_unix_dsn(&server, "", dsn),
+    };
+    application = (struct sql_application){
+        .connect = connect_guest,
+        .say = say,
+        .number = number,
+        .cut = cut,
+        .close = close_guest,
+        .snapshot = "START TRANSACTION WITH CONSISTENT SNAPSHOT",
+    };
+    if (ses_provider_register(&ses_provider_mysql) != SES_OK)
+        return 1;
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
