@@ -237,8 +237,7 @@ static void grants_of_the_page_suffice_and_nothing_less(void **state)
 
 #define SESSIONS(key, version, user)                                                               \
  "CREATE TABLE sesame_sessions (`key` " key ", version " version ", expires BIGINT NOT NULL, "     \
- "kind TINYINT NOT NULL, `user` " user                                                             \
- ", checksum BIGINT NOT NULL, record LONGBLOB NOT NULL)"
+ "kind TINYINT NOT NULL, `user` " user ", checksum BIGINT NOT NULL, record LONGBLOB NOT NULL)"
 #define KEY_RIGHT  "BINARY(32) NOT NULL PRIMARY KEY"
 #define USER_RIGHT "BINARY(32)"
 
@@ -271,7 +270,8 @@ static void table_of_another_shape_is_refused_in_one_line(void **state)
     assert_shape_refused(right,
                          SESSIONS("CHAR(32) NOT NULL PRIMARY KEY", "BIGINT NOT NULL", USER_RIGHT),
                          "column \"key\" is another");
-    assert_shape_refused("CREATE TABLE sesame_schema (other INT)", NULL, "Unknown column 'version'");
+    assert_shape_refused("CREATE TABLE sesame_schema (other INT)", NULL,
+                         "Unknown column 'version'");
     (void)new_database(NULL);
     say("CREATE TABLE sesame_schema SELECT 2 AS version");
     assert_refused(NULL, "of version 2, and this build knows 1");
@@ -286,9 +286,7 @@ static struct sql_step later_steps[3];
 
 static int open_later(void *self, ses_provider_host *host, const char *config)
 {
-    struct mysql_store *store = self;
-    store->sql.dialect = &later;
-    return ses_provider_mysql.open(self, host, config);
+    return mysql_provider_open(self, host, config, &later);
 }
 
 /* The provider of a later release, whose tables have one more version than today's. */
