@@ -63,7 +63,7 @@ const struct sql_dialect mysql_provider_dialect = {
     },
     .table_exists = "SELECT COUNT(*) FROM information_schema.tables "
                     "WHERE table_schema = DATABASE() AND table_name = '@schema'",
-    .schema_lock = "SELECT COALESCE(GET_LOCK(" LOCK_NAME("'schema'") ", 60), 0)",
+    .schema_lock = "SELECT COALESCE(GET_LOCK(" LOCK_NAME("'schema'") ", 9), 0)",
     .schema_unlock = "SELECT RELEASE_LOCK(" LOCK_NAME("'schema'") ")",
     .steps = steps,
     .version = sizeof steps / sizeof *steps,

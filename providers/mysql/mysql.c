@@ -19,11 +19,13 @@
 
 #include "mysql/connection.h"
 
-static int mysql_open(void *self, ses_provider_host *host, const char *config)
+/* ---- life time ---- */
+
+int mysql_provider_open(struct mysql_store *store, ses_provider_host *host, const char *config,
+                        const struct sql_dialect *dialect)
 {
-    struct mysql_store *store = self;
     store->sql.host = host;
-    store->sql.dialect = &mysql_provider_dialect;
+    store->sql.dialect = dialect;
     const char *problem = mysql_config_read(&store->config, config);
     if (problem)
         return ses_provider_fail(host, SES_ERR_INVALID, "%s", problem);
@@ -34,6 +36,11 @@ static int mysql_open(void *self, ses_provider_host *host, const char *config)
     fork_watch_begin(&store->watch);
     store->begun = true;
     return sql_open(&store->sql);
+}
+
+static int mysql_open(void *self, ses_provider_host *host, const char *config)
+{
+    return mysql_provider_open(self, host, config, &mysql_provider_dialect);
 }
 
 static void mysql_close_store(void *self)

@@ -13,6 +13,9 @@ struct mysql_store {
     struct fork_watch watch;    /* which a child would never see released */
 };
 
+int mysql_provider_open(struct mysql_store *store, ses_provider_host *host, const char *config,
+                        const struct sql_dialect *dialect);
+
 extern const struct sql_dialect mysql_provider_dialect;
 
 #endif

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { PREFIX_MOST = 32, MIGRATION_MOST_MS = 3600000 };
+enum { PREFIX_MOST = 32, LOCK_MOST_MS = 10000, MIGRATION_MOST_MS = 3600000 };
 
 const char *sql_prefix_problem(const char *prefix)
 {
@@ -97,15 +97,26 @@ static int migrate(struct sql_job *job, const void *arg)
     return r;
 }
 
+/* Of those that start at once all but one wait, for longer than a request would. */
+static int lock_schema(struct sql_job *job, int64_t *ret_mine)
+{
+    *ret_mine = 1;
+    if (!job->sql->dialect->schema_lock)
+        return SES_OK;
+    job->deadline = deadline_in(LOCK_MOST_MS);
+    return ask(job, job->sql->dialect->schema_lock, ret_mine);
+}
+
 static int migrate_alone(struct sql_job *job, const void *arg)
 {
     const struct sql_dialect *dialect = job->sql->dialect;
-    int64_t mine = 1, ignored;
-    int r = dialect->schema_lock ? ask(job, dialect->schema_lock, &mine) : SES_OK;
+    int64_t mine, ignored;
+    int r = lock_schema(job, &mine);
     if (r == SES_OK && mine != 1)
         r = refuse(job, SES_ERR_UNAVAILABLE, "another process is making the tables");
     if (r < 0)
         return r;
+    job->deadline = sql_deadline(job->sql);
     r = sql_within_transaction(job, migrate, arg);
     const int unlocked =
         dialect->schema_unlock ? ask(job, dialect->schema_unlock, &ignored) : SES_OK;

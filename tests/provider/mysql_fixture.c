@@ -40,14 +40,15 @@ static void write_file(const struct server *server, const char *name, const char
 
 static _Noreturn void install(const struct server *server)
 {
-    char data[WORD_ROOM], log[SERVER_PATH_ROOM];
+    char data[WORD_ROOM], temporary[WORD_ROOM], log[SERVER_PATH_ROOM];
     (void)snprintf(data, sizeof data, "--datadir=%s/data", server->folder);
+    (void)snprintf(temporary, sizeof temporary, "--tmpdir=%s", server->folder);
     const int out = open(server_file(server, "install", log), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
     (void)dup2(out, STDOUT_FILENO);
     (void)dup2(out, STDERR_FILENO);
     (void)setenv("PATH", "/usr/sbin:/usr/bin:/sbin:/bin", 1);
     (void)execlp("mariadb-install-db", "mariadb-install-db", "--no-defaults", "--user=root", data,
-                 "--auth-root-authentication-method=normal", "--skip-test-db",
+                 temporary, "--auth-root-authentication-method=normal", "--skip-test-db",
                  "--innodb-log-file-size=4M", "--innodb-buffer-pool-size=8M", (char *)NULL);
     _exit(errno == ENOENT ? 127 : 126);
 }
@@ -70,15 +71,17 @@ static void make_data(const struct server *server)
 
 void mysql_start(struct server *server, const char *const *more)
 {
-    static const char *const options[] = { "datadir=%s/data", "socket=%s/s", "pid-file=%s/pid",
-                                           "init-file=%s/init" };
-    char words[4][WORD_ROOM], port[WORD_ROOM];
+    /* Whoever starts removes what others have in a folder for temporary tables. */
+    static const char *const options[] = { "datadir=%s/data", "tmpdir=%s", "socket=%s/s",
+                                           "pid-file=%s/pid", "init-file=%s/init" };
+    enum { OPTIONS = sizeof options / sizeof *options };
+    char words[OPTIONS][WORD_ROOM], port[WORD_ROOM];
     server_prepare(server);
     write_file(server, "init", preparation);
     make_data(server);
     const char *all[20 + MORE_MOST] = { "mariadbd", "--no-defaults" };
     int at = 2;
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < OPTIONS; i++) {
         const char *value = strstr(options[i], "%s") + 2;
         (void)snprintf(words[i], WORD_ROOM, "--%.*s%s%s", (int)(value - 2 - options[i]), options[i],
                        server->folder, value);
