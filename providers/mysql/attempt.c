@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 /* For the name's look-up and OpenSSL, which run on the library's own stack. */
@@ -67,6 +68,7 @@ struct task {
     pthread_mutex_t mutex;
     pthread_cond_t ended;
     bool done, abandoned, connected;
+    struct talk_socket socket;
     struct talk talk;
     struct mysql_config config; /* its own: the store may be closed meanwhile */
 };
@@ -77,6 +79,9 @@ static void task_unref(struct task *task)
         return;
     (void)pthread_mutex_destroy(&task->mutex);
     (void)pthread_cond_destroy(&task->ended);
+    (void)pthread_mutex_destroy(&task->socket.mutex);
+    if (task->socket.fd >= 0)
+        (void)close(task->socket.fd);
     mysql_config_free(&task->config);
     free(task);
 }
@@ -89,7 +94,10 @@ static struct task *task_new(const struct talk *talk, const struct mysql_config 
     atomic_init(&task->holders, 1);
     (void)pthread_mutex_init(&task->mutex, NULL);
     (void)pthread_cond_init(&task->ended, NULL);
+    (void)pthread_mutex_init(&task->socket.mutex, NULL);
+    task->socket.fd = -1;
     task->talk = *talk;
+    task->talk.socket = &task->socket;
     if (!mysql_config_read(&task->config, config->whole))
         return task;
     task_unref(task);
@@ -101,7 +109,7 @@ static bool connect_with_tls(struct task *task)
     const struct mysql_config *config = &task->config;
     const struct talk_place place = {
         .host = config->host,
-        .port = (unsigned)atoi(config->port),
+        .port = config->port_number,
         .user = config->user,
         .password = config->password,
         .database = config->database,
@@ -148,6 +156,16 @@ static bool start(struct task *task)
     return false;
 }
 
+/* So that a handshake ends at once, and not when the server likes it. */
+static void abandon(struct task *task)
+{
+    task->abandoned = true;
+    (void)pthread_mutex_lock(&task->socket.mutex);
+    if (task->socket.fd >= 0)
+        (void)shutdown(task->socket.fd, SHUT_RDWR);
+    (void)pthread_mutex_unlock(&task->socket.mutex);
+}
+
 /* @return did it end in time? */
 static bool wait_for_end(struct task *task)
 {
@@ -157,7 +175,8 @@ static bool wait_for_end(struct task *task)
     while (!task->done && r == 0)
         r = pthread_cond_clockwait(&task->ended, &task->mutex, CLOCK_MONOTONIC, &until);
     const bool done = task->done;
-    task->abandoned = !done;
+    if (!done)
+        abandon(task);
     (void)pthread_mutex_unlock(&task->mutex);
     return done;
 }
@@ -165,6 +184,7 @@ static bool wait_for_end(struct task *task)
 static bool take_over(struct task *task, struct talk *talk, const char **ret_why)
 {
     *talk = task->talk;
+    talk->socket = NULL;
     if (!talk->mysql) {
         *ret_why = "out of memory";
         return false;

@@ -7,8 +7,9 @@
 
 /*
  * Connecting with TLS. The client library looks up the name and shakes hands in calls that block,
- * and cannot be told how long. So a thread connects, and is left alone when the deadline has
- * passed: it lets go of what it got when the server or the name server has answered.
+ * and cannot be told how long. So a thread connects. When the deadline has passed, its
+ * socket is shut down, and it is left alone: it ends by itself, at the latest when a name server
+ * has answered.
  */
 
 /* @return whether @p talk is connected; if not, NULL or what is wrong in @p ret_why, with NULL for

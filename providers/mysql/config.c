@@ -57,11 +57,13 @@ static bool decode_percents(char *text)
 
 /* ---- the address ---- */
 
-static bool port_is_valid(const char *port)
+static unsigned port_of(const char *text)
 {
-    const size_t len = strlen(port);
-    return len > 0 && len <= 5 && strspn(port, "0123456789") == len && atoi(port) >= 1 &&
-           atoi(port) <= 65535;
+    const size_t len = strlen(text);
+    if (len == 0 || len > 5 || strspn(text, "0123456789") != len)
+        return 0;
+    const unsigned long number = strtoul(text, NULL, 10);
+    return number <= 65535 ? (unsigned)number : 0;
 }
 
 /* The client library takes some texts for more than a name. */
@@ -87,12 +89,13 @@ static const char *read_tcp(struct mysql_config *config, char *text)
         if (port && strchr(port, ':'))
             return "in the DSN, an IPv6 address is written tcp([::1]:3306)";
     }
-    if (port && !port_is_valid(port))
+    config->port = port ? port : default_port;
+    config->port_number = port_of(config->port);
+    if (config->port_number == 0)
         return "in the DSN, a port is a number from 1 to 65535";
     if (!host_is_valid(text))
         return "in the DSN, an address is written tcp(host:port) or unix(/path)";
     config->host = text;
-    config->port = port ? port : default_port;
     return NULL;
 }
 
@@ -126,6 +129,7 @@ static const char *read_place(struct mysql_config *config, char *text)
         return read_tcp(config, address);
     config->host = default_host;
     config->port = default_port;
+    config->port_number = port_of(default_port);
     return NULL;
 }
 

@@ -24,7 +24,8 @@ struct mysql_config {
     const char *user, *password;
     const char *path; /* a unix socket, or */
     const char *host;
-    const char *port;
+    const char *port; /* the number as a text */
+    unsigned port_number;
     const char *database;
     enum mysql_tls tls;
     const char *ca_file;

@@ -75,7 +75,7 @@ static bool connect_tcp(struct mysql_connection *c, struct mysql_store *store)
         return false;
     }
     struct talk_place place = place_of(&store->config);
-    place.port = (unsigned)atoi(store->config.port);
+    place.port = store->config.port_number;
     for (size_t i = 0; i < addresses.count && !c->talk.late; i++) {
         char host[NI_MAXHOST];
         if (getnameinfo((const struct sockaddr *)&addresses.list[i], addresses.len[i], host,

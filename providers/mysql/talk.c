@@ -96,6 +96,15 @@ static int wait_for(struct talk *talk, int events)
 
 /* ---- connecting ---- */
 
+static void keep_socket(struct talk_socket *kept, int fd)
+{
+    (void)pthread_mutex_lock(&kept->mutex);
+    if (kept->fd >= 0)
+        (void)close(kept->fd); /* of an address before */
+    kept->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    (void)pthread_mutex_unlock(&kept->mutex);
+}
+
 /* Children that are other programs have no use for it. OpenSSL would block on it otherwise. */
 static void settle_socket(const struct talk *talk)
 {
@@ -103,6 +112,8 @@ static void settle_socket(const struct talk *talk)
     const int flags = fd >= 0 ? fcntl(fd, F_GETFL) : -1;
     if (flags < 0)
         return;
+    if (talk->socket)
+        keep_socket(talk->socket, fd);
     (void)fcntl(fd, F_SETFD, FD_CLOEXEC);
     (void)fcntl(fd, F_SETFL, flags | O_NONBLOCK);
 }

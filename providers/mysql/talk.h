@@ -14,12 +14,20 @@
  * waits up to the deadline. When that passes, the connection is cut off, and the call ends with an
  * error as it does when the server goes away.
  */
+/* The socket once more, for another thread to shut it down: the library closes its own at any time.
+ */
+struct talk_socket {
+    pthread_mutex_t mutex;
+    int fd; /* -1: none yet */
+};
+
 struct talk {
     MYSQL *mysql;
     struct deadline deadline;
     int64_t read_ms, write_ms; /* for each wait; 0: no limit but the deadline */
     bool tls;
-    bool late; /* the deadline has passed: of no more use than to be closed */
+    struct talk_socket *socket; /* NULL, or where it is kept while connecting */
+    bool late;                  /* the deadline has passed: of no more use than to be closed */
 };
 
 struct talk_place {
