@@ -39,12 +39,14 @@ static int code_of(const char *state)
 }
 
 /* What one connection met the others will, and each would wait for it: with several hosts the next
- * call is to look for another. */
-static void leave_host(struct connection *c)
+ * call begins with another. */
+static void leave_host(const struct connection *c)
 {
-    const struct postgres *store = (const struct postgres *)c->base.sql;
-    if (store->config.host_count > 1)
-        pool_drop_idle(c->base.sql->writers);
+    struct postgres *store = (struct postgres *)c->base.sql;
+    if (store->config.host_count < 2)
+        return;
+    store->first = (c->host + 1) % store->config.host_count;
+    pool_drop_idle(store->sql.writers);
 }
 
 /* No answer, or none that could be read. */

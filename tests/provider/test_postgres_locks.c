@@ -202,11 +202,13 @@ static void with_several_hosts_all_idle_connections_are_left_at_once(void **stat
     for (int i = 0; i < 3; i++)
         assert_int_equal(pthread_join(threads[i], NULL), 0);
     assert_int_equal(pool_count(sql->writers), 3);
+    assert_int_equal(((struct postgres *)sql)->first, 0);
     const struct ses_key key = new_key();
     struct ses_record record = make_record(SLICE("alpha"), shop.f.now + LIFE_MS);
     refuse_with("25006");
     assert_code(store_create(shop.f.store, &key, shop.f.now, NULL, &record), SES_ERR_UNAVAILABLE);
     assert_int_equal(pool_count(sql->writers), 0);
+    assert_int_equal(((struct postgres *)sql)->first, 1); /* where the next call begins */
     drop_record(&record);
     sql_shop_close(&shop);
 }
