@@ -37,7 +37,8 @@ struct sql_engine {
     const char *name; /* of the provider */
     const char *set;  /* what the figures depend on */
     const struct ses_provider_ops *ops;
-    bool one_writer; /* the provider's writers share one connection */
+    bool one_writer;   /* the provider's writers share one connection */
+    int64_t collected; /* rows by one statement of the provider's gc */
 
     /* Starts a server in the folder, which ends with this process; fills in the place. */
     void (*start)(struct sql_place *place);

@@ -11,7 +11,12 @@
 #include <stdlib.h>
 #include <time.h>
 
-enum { ROUNDS = BENCH_ROUNDS_MIN, SAMPLES_MOST = 1000000, BATCH = 100, BUDGET = 65536 };
+enum {
+    ROUNDS = BENCH_ROUNDS_MIN,
+    SAMPLES_MOST = 1000000,
+    BUDGET = 65536,
+    PAUSE_NS = 200000000, /* databases clear up behind a statement: before each run */
+};
 
 /* ---- gc ---- */
 
@@ -31,9 +36,10 @@ static uint64_t collect_ours(struct sql_site *site, int64_t now_ms)
 
 static uint64_t collect_bare(struct sql_site *site, int64_t now_ms)
 {
-    uint64_t removed = 0, last = BATCH;
-    while (last == BATCH) {
-        last = sql_engine.collect(site->writer, now_ms, BATCH);
+    const uint64_t most = (uint64_t)sql_engine.collected;
+    uint64_t removed = 0, last = most;
+    while (last == most) {
+        last = sql_engine.collect(site->writer, now_ms, sql_engine.collected);
         removed += last;
     }
     return removed;
@@ -90,6 +96,7 @@ static double p99_beside(struct sql_site *site, struct reader *reader, collect_f
 {
     static uint64_t took_ns = 100000000;
     pthread_t id;
+    nap(PAUSE_NS);
     reader->count = 0;
     reader->share.round++;
     atomic_store(&reader->done, false);
@@ -108,6 +115,7 @@ static double p99_beside(struct sql_site *site, struct reader *reader, collect_f
 
 static double each(struct sql_site *site, collect_fn *fn)
 {
+    nap(PAUSE_NS);
     return (double)collect(site, fn) / (double)sql_site_group_rows(site);
 }
 
@@ -121,8 +129,13 @@ struct sql_gc_figures sql_gc_measure(struct sql_site *site)
     (void)p99_beside(site, &reader, collect_ours); /* tells how long it takes */
     (void)p99_beside(site, &reader, collect_bare);
     for (unsigned i = 0; i < ROUNDS; i++) {
+        /* Each comes after the other as often as before it. */
+        const bool first = i % 2 == 0;
+        if (first)
+            removed[i].ours = each(site, collect_ours);
         removed[i].floor = each(site, collect_bare);
-        removed[i].ours = each(site, collect_ours);
+        if (!first)
+            removed[i].ours = each(site, collect_ours);
         ours[i].floor = bare[i].floor = p99_beside(site, &reader, NULL);
         bare[i].ours = p99_beside(site, &reader, collect_bare);
         ours[i].ours = p99_beside(site, &reader, collect_ours);

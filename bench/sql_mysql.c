@@ -277,6 +277,7 @@ const struct sql_engine sql_engine = {
     .set = "MariaDB, unix socket, innodb_flush_log_at_trx_commit 2, innodb_log_file_buffering ON, "
            "buffer pool 1 GB",
     .ops = &ses_provider_mysql,
+    .collected = 1000,
     .start = start,
     .stop = stop,
     .connect = bare_connect,

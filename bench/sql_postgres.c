@@ -289,6 +289,7 @@ const struct sql_engine sql_engine = {
     .name = "postgres",
     .set = "unix socket, synchronous_commit off, shared_buffers 1 GB, max_wal_size 4 GB",
     .ops = &ses_provider_postgres,
+    .collected = 1000,
     .start = start,
     .stop = stop,
     .connect = bare_connect,

@@ -155,6 +155,7 @@ const struct sql_engine sql_engine = {
     .set = "write-ahead log, durability normal",
     .ops = &ses_provider_sqlite,
     .one_writer = true,
+    .collected = 100,
     .start = start,
     .stop = stop,
     .connect = bare_connect,
