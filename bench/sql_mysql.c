@@ -72,7 +72,7 @@ static void start(struct sql_place *place)
                   "--skip-networking", "--innodb-flush-log-at-trx-commit=2",
                   "--innodb-buffer-pool-size=1G", "--innodb-log-file-size=1G",
                   "--innodb-log-file-buffering=ON", "--innodb-fast-shutdown=2",
-                  "--open-files-limit=2000", NULL);
+                  "--table-open-cache=200", NULL);
     if (getuid() == 0) {
         sql_words_add(&init, "--user=root", NULL);
         sql_words_add(&run, "--user=root", NULL);
