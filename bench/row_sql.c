@@ -14,8 +14,8 @@ static void report(const char *line, size_t rows)
     char name[64];
     struct report_row row = { .name = name, .sessions = rows, .kind = REPORT_TIMES };
     struct bench_result *result = &row.result;
-    if (sscanf(line, "%u %lf %lf %lf %lf %lf %63[^\n]", &row.threads, &result->floor, &result->ours,
-               &result->ratio, &result->spread, &row.aim, name) != 7)
+    if (sscanf(line, "%u %lf %lf %lf %lf %lf%*c%63[^\n]", &row.threads, &result->floor,
+               &result->ours, &result->ratio, &result->spread, &row.aim, name) != 7)
         bench_fail("the bench of a database said \"%s\"", line);
     report_row(&row);
 }
