@@ -14,6 +14,7 @@ static void report(const char *line, size_t rows)
     char name[64];
     struct report_row row = { .name = name, .sessions = rows, .kind = REPORT_TIMES };
     struct bench_result *result = &row.result;
+    /* NOLINTNEXTLINE(cert-err34-c): what a program of ours has printed */
     if (sscanf(line, "%u %lf %lf %lf %lf %lf%*c%63[^\n]", &row.threads, &result->floor,
                &result->ours, &result->ratio, &result->spread, &row.aim, name) != 7)
         bench_fail("the bench of a database said \"%s\"", line);

@@ -44,6 +44,7 @@ static const char *program(const char *name, char path[SQL_PATH])
     glob_t found;
     char pattern[64];
     (void)snprintf(pattern, sizeof pattern, "/usr/lib/postgresql/*/bin/%s", name);
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): no thread yet */
     const bool any = glob(pattern, 0, NULL, &found) == 0;
     (void)snprintf(path, SQL_PATH, "%s", any ? found.gl_pathv[found.gl_pathc - 1] : name);
     if (any)
