@@ -17,7 +17,8 @@ enum { WORDS_MOST = 80, TLS_LOOK_MS = 10, ADDRESS_ROOM = NI_MAXHOST, OLDEST_SERV
 
 /* ---- waiting ---- */
 
-/* TLS may have read more from the socket than libpq has asked it for, and libpq does not tell. */
+/* TLS may have read more from the socket than libpq had room for, when the server sends it in large
+ * records, and libpq does not tell. So with TLS it is asked from time to time. */
 bool postgres_provider_wait(PGconn *pg, short events, struct deadline deadline)
 {
     struct pollfd fd = { .fd = PQsocket(pg), .events = events };
@@ -165,39 +166,34 @@ static PGconn *connect_host(const struct postgres *store, const struct postgres_
 /* ---- any host ---- */
 
 /* The one that took us last comes first; one that hangs leaves the others their time. */
-static PGconn *connect_any(struct postgres *store, struct deadline deadline, char *why,
-                           size_t why_size)
+static bool connect_any(struct connection *c, struct postgres *store, char *why, size_t why_size)
 {
     const size_t count = store->config.host_count, first = store->first;
-    for (size_t i = 0; i < count; i++) {
-        const size_t at = (first + i) % count;
+    for (size_t i = 0; !c->pg && i < count; i++) {
         const size_t len = strlen(why);
-        const char *comma = len > 0 && len + 2 < why_size ? "; " : "";
-        (void)snprintf(why + len, why_size - len, "%s", comma);
-        PGconn *pg = connect_host(store, &store->config.hosts[at], share_of(deadline, count - i),
-                                  why + strlen(why), why_size - strlen(why));
-        if (pg) {
-            store->first = at;
-            return pg;
-        }
+        (void)snprintf(why + len, why_size - len, "%s", len > 0 && len + 2 < why_size ? "; " : "");
+        c->host = (first + i) % count;
+        c->pg = connect_host(store, &store->config.hosts[c->host], share_of(c->deadline, count - i),
+                             why + strlen(why), why_size - strlen(why));
     }
-    return NULL;
+    if (c->pg)
+        store->first = c->host;
+    return c->pg != NULL;
 }
 
 struct sql_connection *postgres_provider_connect(struct sql *sql, struct deadline deadline,
                                                  char *why, size_t why_size)
 {
-    struct postgres *store = (struct postgres *)sql;
     struct connection *c = calloc(1, sizeof *c);
     (void)snprintf(why, why_size, "%s", c ? "" : "out of memory");
     if (!c)
         return NULL;
     c->base.sql = sql;
     c->deadline = deadline;
-    c->pg = connect_any(store, deadline, why, why_size);
-    if (c->pg && postgres_provider_settle(c, sql->budget_ms / 2))
+    const bool connected = connect_any(c, (struct postgres *)sql, why, why_size);
+    if (connected && postgres_provider_settle(c, sql->budget_ms / 2))
         return &c->base;
-    if (c->pg)
+    if (connected)
         (void)snprintf(why, why_size, "%s", c->base.why);
     postgres_provider_close(&c->base);
     return NULL;

@@ -10,6 +10,7 @@
 struct connection {
     struct sql_connection base; /* first */
     PGconn *pg;
+    size_t host;              /* the one it leads to */
     struct deadline deadline; /* of the call that has it */
     bool prepared[SQL_STATEMENTS];
 };

@@ -8,8 +8,8 @@
 /* Locks are the database's, and known by a number only: that of a text with the tables' prefix. */
 #define LOCK_OF(what) "hashtextextended('@" what "', 0)"
 
-/* Records are small, and not worth trying to compress. A new expiry is in an index, so a save is a
- * new row for all of them; the room left in a page is for the others. */
+/* Records are small, and not worth trying to compress. Each save moves the expiry, which is in an
+ * index, so there are no HOT updates that a fillfactor could help. */
 static const char *const first[] = {
     "CREATE TABLE @schema (version integer NOT NULL)",
     "INSERT INTO @schema (version) VALUES (0)",

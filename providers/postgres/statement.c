@@ -39,20 +39,23 @@ static int code_of(const char *state)
 }
 
 /* What one connection met the others will, and each would wait for it: with several hosts the next
- * call is to look for another. */
-static void leave_host(struct connection *c)
+ * call begins with another. */
+static void leave_host(const struct connection *c)
 {
-    const struct postgres *store = (const struct postgres *)c->base.sql;
-    if (store->config.host_count > 1)
-        pool_drop_idle(c->base.sql->writers);
+    struct postgres *store = (struct postgres *)c->base.sql;
+    if (store->config.host_count < 2)
+        return;
+    store->first = (c->host + 1) % store->config.host_count;
+    pool_drop_idle(store->sql.writers);
 }
 
 /* No answer, or none that could be read. */
 static int fail_lost(struct connection *c)
 {
     const bool late = deadline_passed(c->deadline) && PQstatus(c->pg) == CONNECTION_OK;
+    const char *text = late ? "took too long" : PQerrorMessage(c->pg);
     postgres_provider_note(c->base.why, sizeof c->base.why,
-                           late ? "took too long" : PQerrorMessage(c->pg));
+                           text[0] ? text : "an answer that makes no sense");
     leave_host(c);
     return SES_ERR_UNAVAILABLE;
 }
@@ -100,18 +103,37 @@ static bool receive(struct connection *c)
     return true;
 }
 
-/* The answer to one statement; @p sent is what libpq says of sending. */
-static int talk(struct connection *c, int sent, PGresult **ret_result)
+/* What is left of a copy, say, would never end. */
+static bool makes_sense(const PGresult *result)
 {
-    PGresult *first = NULL, *next = NULL;
-    bool whole = sent && send_out(c);
-    while (whole && (whole = receive(c)) && (next = PQgetResult(c->pg))) {
-        if (first)
+    const ExecStatusType status = PQresultStatus(result);
+    return status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK || status == PGRES_FATAL_ERROR;
+}
+
+/* All that the server answers to one statement; of several results the first. */
+static bool receive_all(struct connection *c, PGresult **ret_first)
+{
+    while (receive(c)) {
+        PGresult *next = PQgetResult(c->pg);
+        if (!next)
+            return *ret_first != NULL;
+        const bool goes_on = makes_sense(next) && !deadline_passed(c->deadline);
+        if (*ret_first)
             PQclear(next);
         else
-            first = next;
+            *ret_first = next;
+        if (!goes_on)
+            return false;
     }
-    const int r = whole && first ? judge(c, first) : fail_lost(c);
+    return false;
+}
+
+/* @p sent is what libpq says of sending it. */
+static int talk(struct connection *c, int sent, PGresult **ret_result)
+{
+    PGresult *first = NULL;
+    const bool whole = sent && send_out(c) && receive_all(c, &first);
+    const int r = whole ? judge(c, first) : fail_lost(c);
     if (r == SES_OK)
         *ret_result = first;
     else
@@ -297,6 +319,7 @@ int postgres_provider_prepare(struct sql_connection *connection, enum sql_statem
 {
     struct connection *c = (struct connection *)connection;
     int params = 0;
+    c->deadline = deadline_in(c->base.sql->budget_ms / 2); /* for each: no request waits for it */
     int r = make_ready(c, statement);
     if (r < 0 || statement == SQL_BEGIN || statement == SQL_COMMIT || statement == SQL_ROLLBACK)
         return r;
@@ -338,7 +361,8 @@ int postgres_provider_ask(struct sql_connection *connection, const char *text,
     return SES_OK;
 }
 
-/* The server, too, ends what nobody waits for any more. */
+/* The server, too, ends what nobody waits for any more; a lock a little sooner, to be told apart.
+ */
 bool postgres_provider_settle(struct connection *c, int64_t patience_ms)
 {
     char text[400];
@@ -346,6 +370,7 @@ bool postgres_provider_settle(struct connection *c, int64_t patience_ms)
                    "SET statement_timeout = %lld; SET lock_timeout = %lld; "
                    "SET idle_in_transaction_session_timeout = %lld; "
                    "SET default_transaction_isolation = 'read committed'",
-                   (long long)patience_ms, (long long)patience_ms, (long long)patience_ms);
+                   (long long)patience_ms, (long long)(patience_ms - patience_ms / 10),
+                   (long long)patience_ms);
     return talk_only(c, PQsendQuery(c->pg, text)) == SES_OK;
 }

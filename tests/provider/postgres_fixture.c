@@ -117,7 +117,7 @@ static void start(struct server *server, const char *const *more)
     static const char *const settings[] = {
         "listen_addresses=127.0.0.1", "fsync=off",         "shared_buffers=16MB",
         "max_connections=120",        "jit=off",           "autovacuum_naptime=5s",
-        "log_statement=none",         "max_wal_senders=4",
+        "log_statement=none",         "max_wal_senders=4", "full_page_writes=off",
     };
     for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) {
         words[count++] = "-c";

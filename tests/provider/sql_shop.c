@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-#include "provider/sql_shop.h"
+#include "provider/sql_storm.h"
 
 #include "sql/store.h"
 
 #include <stdio.h>
+
+struct sql_subject storm_subject;
 
 void sql_shop_settings(void *instance)
 {
