@@ -10,6 +10,7 @@
 
 #include "file_rows.h"
 #include "file_work.h"
+#include "folder.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -110,5 +111,5 @@ int main(int argc, char **argv)
     if (work.sessions < 1000)
         bench_fail("usage: sesame-bench-file SESSIONS [--quick]");
     (void)bench_cores(); /* known before anything is bound */
-    return site_in_folder(run, &work);
+    return folder_with("file", run, &work);
 }

@@ -4,7 +4,7 @@
 
 /*
  * The folder of sessions that the row "file" is measured in: made on a disk, used through the
- * provider and by bare calls alike, and removed whatever becomes of the bench.
+ * provider and by bare calls alike.
  */
 
 #include "harness.h"
@@ -48,9 +48,5 @@ uint64_t site_pick_renamed(const struct site *site, const struct bench_share *sh
 
 /* The first number of the thread's own for the run's new sessions. */
 uint64_t site_fresh(const struct site *site, const struct bench_share *share, bool ours);
-
-/* Runs @p work in a process of its own with a new folder below TMPDIR, or in the folder build, and
- * removes that when it ends, or when this is told to end. @return its exit status. */
-int site_in_folder(void (*work)(const char *folder, void *arg), void *arg);
 
 #endif

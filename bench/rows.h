@@ -37,6 +37,9 @@ void row_file(const struct options *options, size_t sessions);
 /* load, save: the provider "redis"; near: its near cache */
 void row_redis(const struct options *options);
 
+/* load, save and gc of a provider over SQL: "sqlite", "mysql", "postgres" */
+void row_sql(const struct options *options, const char *provider, size_t rows);
+
 void row_page(const struct options *options);
 
 void row_instructions(const struct options *options);

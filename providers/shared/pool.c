@@ -38,6 +38,22 @@ static struct pooled *pop_idle(struct pool *pool)
     return connection;
 }
 
+enum { LOOK_AT_MOST = 16 };
+
+/* The one that this thread had last, whose server's end is used to its core; or any. */
+static struct pooled *pop_own(struct pool *pool)
+{
+    struct pooled **at = &pool->idle;
+    for (int i = 0; *at && i < LOOK_AT_MOST; i++, at = &(*at)->next_idle) {
+        struct pooled *connection = *at;
+        if (pthread_equal(connection->last, pthread_self())) {
+            *at = connection->next_idle;
+            return connection;
+        }
+    }
+    return pop_idle(pool);
+}
+
 /* ---- the queue; the mutex is held ---- */
 
 static void queue_up(struct pool *pool, struct pool_waiter *waiter)
@@ -89,6 +105,7 @@ static void give_place(struct pool *pool)
 static void give_idle(struct pool *pool, struct pooled *connection)
 {
     if (pool->forking || !serve_first(pool, connection)) {
+        connection->last = pthread_self();
         connection->next_idle = pool->idle;
         pool->idle = connection;
     }
@@ -190,7 +207,7 @@ static bool take_place(struct pool *pool, struct deadline deadline, struct poole
     if (!taken) {
         *ret_why = "the server was lost; not asked again yet";
     } else if (at_once && pool->idle) {
-        *ret = pop_idle(pool);
+        *ret = pop_own(pool);
     } else if (at_once && pool->open < pool->most) {
         pool->open++;
     } else {

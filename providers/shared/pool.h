@@ -26,6 +26,7 @@
 struct pooled {
     struct pooled *next_idle;
     struct pooled *next, **link; /* among all of the pool, busy or idle */
+    pthread_t last;              /* who gave it back */
 };
 
 struct pool_ops {

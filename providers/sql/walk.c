@@ -5,8 +5,13 @@
 #include <stdlib.h>
 
 enum {
-    COLLECT_MOST = 100, /* rows in one transaction: so long others wait for it */
     PAGE_MOST = 64,
+
+    /* Rows that gc removes in one transaction. Where there is one writer at a time all others wait
+     * for that; elsewhere a few rows wait, and each batch passes again by what the one before has
+     * left in the index. */
+    COLLECT_ALONE = 100,
+    COLLECT_BESIDE = 1000,
 };
 
 /* ---- gc ---- */
@@ -42,12 +47,12 @@ static int collect(struct sql_job *job, const void *arg)
 /* Between two batches the connection is given back, so whoever waits for it comes first. */
 int sql_gc(void *self, int64_t now_ms, uint32_t budget, struct ses_gc_step *ret_step)
 {
+    const struct sql *sql = self;
+    const uint32_t batch = sql->dialect->one_writer ? COLLECT_ALONE : COLLECT_BESIDE;
     struct ses_gc_step step = { .more = true };
     while (step.more && budget > 0) {
         uint64_t removed = 0;
-        const struct collecting collecting = { now_ms,
-                                               budget < COLLECT_MOST ? budget : COLLECT_MOST,
-                                               &removed };
+        const struct collecting collecting = { now_ms, budget < batch ? budget : batch, &removed };
         const int r = sql_job_write(self, collect, &collecting);
         if (r < 0)
             return r;

@@ -105,6 +105,35 @@ static void connection_is_used_again(void **state)
     assert_int_equal(net.opened, 1);
 }
 
+static void *take_two(void *arg)
+{
+    struct pooled **two = arg;
+    two[0] = take(1000);
+    two[1] = take(1000);
+    pool_give(&pool, two[1], POOL_ANSWERED);
+    return NULL;
+}
+
+static void thread_takes_the_connection_that_it_had_last(void **state)
+{
+    (void)state;
+    struct pooled *others[2];
+    pthread_t other;
+    struct pooled *mine = take(1000);
+    pool_give(&pool, mine, POOL_ANSWERED);
+    assert_ptr_equal(take(1000), mine);
+    (void)pthread_create(&other, NULL, take_two, others);
+    (void)pthread_join(other, NULL);
+    pool_give(&pool, mine, POOL_ANSWERED);
+    pool_give(&pool, others[0], POOL_ANSWERED);
+    assert_ptr_equal(take(1000), others[0]); /* the latest of mine */
+    assert_ptr_equal(take(1000), mine);
+    assert_ptr_equal(take(1000), others[1]);
+    for (int i = 0; i < 2; i++)
+        pool_give(&pool, others[i], POOL_ANSWERED);
+    pool_give(&pool, mine, POOL_ANSWERED);
+}
+
 static void connection_that_failed_or_went_stale_is_closed(void **state)
 {
     (void)state;
@@ -336,6 +365,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(connection_is_used_again, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(thread_takes_the_connection_that_it_had_last, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(connection_that_failed_or_went_stale_is_closed, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(no_more_are_made_than_the_pool_may_have, set_up, tear_down),
