@@ -231,7 +231,7 @@ static void isolation_and_patience_are_ours(void **state)
                         "AND current_setting('lock_timeout') = '900ms' "
                         "AND current_setting('idle_in_transaction_session_timeout') = '1s')");
     const uint64_t version = put(&shop.f, &key, "alpha");
-    postgres_say(guest, "BEGIN; UPDATE sesame_sessions SET checksum = checksum");
+    postgres_say(guest, "BEGIN; SELECT 1 FROM sesame_sessions FOR UPDATE");
     assert_int_equal(PQsendQuery(guest, "SELECT pg_sleep(0.2); COMMIT"), 1);
     assert_ok(save_as(&shop.f, &key, version, "beta", SES_KIND_SESSION));
     for (PGresult *result; (result = PQgetResult(guest));)
