@@ -8,15 +8,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static int refuse(const struct sqlite_store *store, const char *path, const char *why)
+static int refuse(const struct sqlite_store *store, const char *why)
 {
-    return ses_provider_fail(store->sql.host, SES_ERR_INVALID, "%s: %s", path, why);
+    return ses_provider_fail(store->sql.host, SES_ERR_INVALID, "%s: %s", store->path, why);
 }
 
-static const char *text_of(int error)
+static int fail_by_errno(const struct sqlite_store *store, const char *what, const char *path)
 {
-    const char *text = strerrordesc_np(error);
-    return text ? text : "unknown error";
+    const char *text = strerrordesc_np(errno);
+    return ses_provider_fail(store->sql.host, SES_ERR_UNAVAILABLE, "%s%s: %s", what, path,
+                             text ? text : "unknown error");
 }
 
 /* The folder's own path and the name in it, so that a working directory that changes or a link that
@@ -38,42 +39,39 @@ static char *absolute(const char *config)
  * descriptor, and another store may have it open. */
 static int make_file(const struct sqlite_store *store)
 {
-    if (mknod(store->path, S_IFREG | S_IRUSR | S_IWUSR, 0) == 0)
-        return chmod(store->path, S_IRUSR | S_IWUSR) == 0
-                   ? SES_OK
-                   : ses_provider_fail(store->sql.host, SES_ERR_UNAVAILABLE, "%s: %s", store->path,
-                                       text_of(errno));
-    if (errno == EEXIST)
-        return SES_OK;
-    return ses_provider_fail(store->sql.host, SES_ERR_UNAVAILABLE, "%s: %s", store->path,
-                             text_of(errno));
+    if (mknod(store->path, S_IFREG | S_IRUSR | S_IWUSR, 0) < 0)
+        return errno == EEXIST ? SES_OK : fail_by_errno(store, "", store->path);
+    if (chmod(store->path, S_IRUSR | S_IWUSR) < 0)
+        return fail_by_errno(store, "", store->path);
+    return SES_OK;
 }
 
 static int check_file(const struct sqlite_store *store)
 {
     struct stat stat;
     if (lstat(store->path, &stat) < 0)
-        return errno == ENOENT ? refuse(store, store->path,
-                                        "there is no such file: \"createTable\": true makes it")
-                               : ses_provider_fail(store->sql.host, SES_ERR_UNAVAILABLE, "%s: %s",
-                                                   store->path, text_of(errno));
+        return errno == ENOENT
+                   ? refuse(store, "there is no such file: \"createTable\": true makes it")
+                   : fail_by_errno(store, "", store->path);
     if (!S_ISREG(stat.st_mode))
-        return refuse(store, store->path, "refused, because it is not a plain file");
+        return refuse(store, "refused, because it is not a plain file");
     if (stat.st_uid != geteuid())
-        return refuse(store, store->path, "refused, because it is another user's");
+        return refuse(store, "refused, because it is another user's");
     if (stat.st_mode & (S_IRWXG | S_IRWXO))
-        return refuse(store, store->path, "refused, because others may open it: chmod 600");
+        return refuse(store, "refused, because others may open it: chmod 600");
     return SES_OK;
 }
 
 int sqlite_provider_find_file(struct sqlite_store *store, const char *config)
 {
     if (config[0] == '\0' || config[strlen(config) - 1] == '/' || config[0] == ':')
-        return refuse(store, config, "\"ProviderConfig\" has to be the path of a file");
+        return ses_provider_fail(store->sql.host, SES_ERR_INVALID,
+                                 "\"ProviderConfig\" has to be the path of a file, as in "
+                                 "\"/var/lib/site/sessions.db\", not \"%s\"",
+                                 config);
     store->path = absolute(config);
     if (!store->path)
-        return ses_provider_fail(store->sql.host, SES_ERR_UNAVAILABLE, "the folder of %s: %s",
-                                 config, text_of(errno));
+        return fail_by_errno(store, "the folder of ", config);
     const int r = store->sql.create_table ? make_file(store) : SES_OK;
     return r < 0 ? r : check_file(store);
 }
