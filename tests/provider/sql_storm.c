@@ -249,6 +249,18 @@ static void forks_of_a_process_whose_threads_are_at_work_harm_neither(void **sta
     store_close(f.store);
 }
 
+/* The allocator of clang 14's ASan may be locked by another thread at a fork, and stays so in the
+ * child. */
+static bool forks_among_threads(void)
+{
+#if defined(__has_feature)
+# if __has_feature(address_sanitizer)
+    return false;
+# endif
+#endif
+    return true;
+}
+
 int sql_storm_run(const struct ses_conformance *asked, const char *json)
 {
     const struct CMUnitTest tests[] = {
@@ -258,9 +270,10 @@ int sql_storm_run(const struct ses_conformance *asked, const char *json)
         cmocka_unit_test(parent_and_child_go_on_with_connections_of_their_own),
         cmocka_unit_test(forks_of_a_process_whose_threads_are_at_work_harm_neither),
     };
+    const size_t count = sizeof tests / sizeof *tests - (forks_among_threads() ? 0 : 1);
     subject = asked;
     config = json;
     if (ses_provider_register(asked->ops) != SES_OK)
         return 1;
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return _cmocka_run_group_tests("tests", tests, count, NULL, NULL);
 }
