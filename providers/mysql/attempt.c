@@ -139,35 +139,32 @@ static void *run(void *arg)
 }
 
 /* Signals are for the process's own threads. */
-static bool start(struct task *task)
+static bool start(struct task *task, pthread_t *ret_thread)
 {
-    pthread_t thread;
     sigset_t all, before;
     (void)sigfillset(&all);
     atomic_fetch_add(&task->holders, 1);
     (void)pthread_sigmask(SIG_SETMASK, &all, &before);
-    const int r = pthread_create(&thread, NULL, run, task);
+    const int r = pthread_create(ret_thread, NULL, run, task);
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (r == 0) {
-        (void)pthread_detach(thread);
-        return true;
-    }
-    atomic_fetch_sub(&task->holders, 1);
-    return false;
+    if (r != 0)
+        atomic_fetch_sub(&task->holders, 1);
+    return r == 0;
 }
 
-/* So that a handshake ends at once, and not when the server likes it. */
-static void abandon(struct task *task)
+/* So that a handshake ends at once, and not when the server likes it. @return was there any? */
+static bool abandon(struct task *task)
 {
-    task->abandoned = true;
     (void)pthread_mutex_lock(&task->socket.mutex);
-    if (task->socket.fd >= 0)
+    const bool known = task->socket.fd >= 0;
+    if (known)
         (void)shutdown(task->socket.fd, SHUT_RDWR);
     (void)pthread_mutex_unlock(&task->socket.mutex);
+    return known;
 }
 
-/* @return did it end in time? */
-static bool wait_for_end(struct task *task)
+/* A thread that only waits for a name server is left alone. @return did it end in time? */
+static bool wait_for_end(struct task *task, pthread_t thread)
 {
     const struct timespec until = deadline_timespec(task->talk.deadline);
     int r = 0;
@@ -175,9 +172,12 @@ static bool wait_for_end(struct task *task)
     while (!task->done && r == 0)
         r = pthread_cond_clockwait(&task->ended, &task->mutex, CLOCK_MONOTONIC, &until);
     const bool done = task->done;
-    if (!done)
-        abandon(task);
+    task->abandoned = !done;
     (void)pthread_mutex_unlock(&task->mutex);
+    if (done || abandon(task))
+        (void)pthread_join(thread, NULL);
+    else
+        (void)pthread_detach(thread);
     return done;
 }
 
@@ -200,11 +200,12 @@ static bool take_over(struct task *task, struct talk *talk, const char **ret_why
 bool attempt(struct talk *talk, const struct mysql_config *config, const char **ret_why)
 {
     bool connected = false;
+    pthread_t thread;
     struct task *task = task_new(talk, config);
     *ret_why = NULL;
-    if (!task || !start(task))
+    if (!task || !start(task, &thread))
         *ret_why = "out of memory";
-    else if (wait_for_end(task))
+    else if (wait_for_end(task, thread))
         connected = take_over(task, talk, ret_why);
     else
         *ret_why = "no answer in time";

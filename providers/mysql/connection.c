@@ -201,8 +201,8 @@ void mysql_provider_close(struct sql_connection *connection)
 void mysql_provider_close_copy(struct sql_connection *connection)
 {
     struct mysql_connection *c = (struct mysql_connection *)connection;
-    talk_close_copy(&c->talk);
-    free_all(c);
+    if (talk_close_copy(&c->talk))
+        free_all(c);
 }
 
 /* ---- texts ---- */
@@ -214,13 +214,8 @@ static void take_number(MYSQL_RES *result, int64_t *ret_number)
         *ret_number = strtoll(row[0], NULL, 10);
 }
 
-int mysql_provider_ask(struct sql_connection *connection, const char *text,
-                       struct deadline deadline, int64_t *ret_number)
+static int ask(struct mysql_connection *c, const char *text, int64_t *ret_number)
 {
-    struct mysql_connection *c = (struct mysql_connection *)connection;
-    if (c->broken)
-        return c->broken;
-    c->talk.deadline = deadline;
     if (!talk_query(&c->talk, text))
         return mysql_provider_fail(c);
     if (mysql_field_count(c->talk.mysql) == 0)
@@ -231,4 +226,17 @@ int mysql_provider_ask(struct sql_connection *connection, const char *text,
     take_number(result, ret_number);
     mysql_free_result(result);
     return SES_OK;
+}
+
+int mysql_provider_ask(struct sql_connection *connection, const char *text,
+                       struct deadline deadline, int64_t *ret_number)
+{
+    struct mysql_connection *c = (struct mysql_connection *)connection;
+    if (c->broken)
+        return c->broken;
+    c->talk.deadline = deadline;
+    talk_work(&c->talk, true);
+    const int r = ask(c, text, ret_number);
+    talk_work(&c->talk, false);
+    return r;
 }

@@ -90,13 +90,21 @@ static bool is_plain(enum sql_statement which)
     return which == SQL_BEGIN || which == SQL_COMMIT || which == SQL_ROLLBACK;
 }
 
+static int prepare_once(struct mysql_connection *c, enum sql_statement which)
+{
+    if (c->broken)
+        return c->broken;
+    return c->statements[which].handle || is_plain(which) ? SES_OK : prepare(c, which);
+}
+
 /* At start: the deadline is that of the call before. */
 int mysql_provider_prepare(struct sql_connection *connection, enum sql_statement statement)
 {
     struct mysql_connection *c = (struct mysql_connection *)connection;
-    if (c->broken)
-        return c->broken;
-    return c->statements[statement].handle || is_plain(statement) ? SES_OK : prepare(c, statement);
+    talk_work(&c->talk, true);
+    const int r = prepare_once(c, statement);
+    talk_work(&c->talk, false);
+    return r;
 }
 
 /* ---- binding ---- */
@@ -272,7 +280,7 @@ static bool met_one_alive(const struct sql_call *call, MYSQL_STMT *handle)
 static int run_prepared(struct mysql_connection *c, struct sql_call *call, bool again)
 {
     struct mysql_statement *statement = &c->statements[call->statement];
-    int r = mysql_provider_prepare(&c->base, call->statement);
+    int r = prepare_once(c, call->statement);
     if (r < 0)
         return r;
     r = execute(c, statement->handle, call);
@@ -342,6 +350,8 @@ int mysql_provider_run(struct sql_connection *connection, struct sql_call *call)
     struct mysql_connection *c = (struct mysql_connection *)connection;
     c->talk.deadline = call->deadline;
     call->changed = 0;
+    talk_work(&c->talk, true);
     const int r = run(c, call);
+    talk_work(&c->talk, false);
     return r == SES_ERR_INVALID ? SES_ERR_UNAVAILABLE : r; /* tables that are gone */
 }

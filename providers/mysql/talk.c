@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* ---- SIGPIPE ---- */
@@ -118,6 +119,19 @@ static void settle_socket(const struct talk *talk)
     (void)fcntl(fd, F_SETFL, flags | O_NONBLOCK);
 }
 
+static ino_t inode_of(int fd)
+{
+    struct stat stat;
+    return fstat(fd, &stat) == 0 ? stat.st_ino : 0;
+}
+
+static void note_socket(struct talk *talk)
+{
+    settle_socket(talk);
+    talk->fd = mysql_get_socket(talk->mysql);
+    talk->inode = inode_of(talk->fd);
+}
+
 static void lock(pthread_mutex_t *mutex)
 {
     if (mutex)
@@ -151,7 +165,7 @@ bool talk_connect(struct talk *talk, const struct talk_place *place, pthread_mut
     unlock(mutex);
     hush_end(&hush);
     if (connected)
-        settle_socket(talk);
+        note_socket(talk);
     return connected && !talk->late;
 }
 
@@ -238,19 +252,29 @@ void talk_close(struct talk *talk)
     talk->mysql = NULL;
 }
 
-/* A socket that leads nowhere takes the place of the one that is the parent's. */
-void talk_close_copy(struct talk *talk)
+/* A socket that leads nowhere takes the place of the one that is the parent's; unless the library
+ * had closed that, and its number is another's by now. */
+static void lead_nowhere(const struct talk *talk)
 {
-    const int fd = talk->mysql ? mysql_get_socket(talk->mysql) : -1;
-    const int nowhere = fd >= 0 ? socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0) : -1;
-    if (nowhere >= 0) {
-        (void)dup3(nowhere, fd, O_CLOEXEC);
-        (void)close(nowhere);
-    } else if (fd >= 0) {
-        (void)close(fd);
+    if (!talk->mysql || talk->inode == 0 || inode_of(talk->fd) != talk->inode)
+        return;
+    const int nowhere = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (nowhere < 0) {
+        (void)close(talk->fd);
+        return;
     }
+    (void)dup3(nowhere, talk->fd, O_CLOEXEC);
+    (void)close(nowhere);
+}
+
+bool talk_close_copy(struct talk *talk)
+{
+    lead_nowhere(talk);
+    if (atomic_load(&talk->at_work))
+        return false;
     talk->late = true;
     talk_close(talk);
+    return true;
 }
 
 bool talk_is_quiet(const struct talk *talk)

@@ -6,8 +6,10 @@
 
 #include <mysql.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 /*
  * The calls of the client library that talk to the server, in their form that does not block. Each
@@ -26,6 +28,9 @@ struct talk {
     struct deadline deadline;
     int64_t read_ms, write_ms; /* for each wait; 0: no limit but the deadline */
     bool tls;
+    atomic_bool at_work;
+    int fd; /* once it is connected */
+    ino_t inode;
     struct talk_socket *socket; /* NULL, or where it is kept while connecting */
     bool late;                  /* the deadline has passed: of no more use than to be closed */
 };
@@ -51,8 +56,16 @@ void talk_forget(struct talk *talk, MYSQL_STMT *statement);
 /* Says goodbye to the server, unless it is late, and frees everything. */
 void talk_close(struct talk *talk);
 
-/* The same without a byte to the server: another process goes on with the connection. */
-void talk_close_copy(struct talk *talk);
+/* The same without a byte to the server: another process goes on with the connection. If a thread
+ * of that was at work on it, what the library holds is as that thread left it, and is let be.
+ * @return whether it was freed. */
+bool talk_close_copy(struct talk *talk);
+
+/* Around all that the library does with a connection or its statements. */
+static inline void talk_work(struct talk *talk, bool is_at_work)
+{
+    atomic_store(&talk->at_work, is_at_work);
+}
 
 /* Is it open, with nothing to be read? */
 bool talk_is_quiet(const struct talk *talk);
