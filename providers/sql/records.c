@@ -127,19 +127,28 @@ static int touch_row(struct sql_job *job, const struct changing *changing)
                    sql_number(saving->now_ms));
 }
 
+/* The very row that was to be changed is not what kept it from being changed: it was about to be
+ * removed, and is shown once more, or has come alive by a touch. */
+static int judge(const struct changing *changing, const struct ses_record *there)
+{
+    if (there->expires_ms <= changing->saving.now_ms)
+        return SES_ERR_NOT_FOUND;
+    return there->version == changing->saving.expected ? SQL_AGAIN : SES_ERR_CONFLICT;
+}
+
 /* Why there was nothing to change: SES_ERR_CONFLICT with what is there, or not found. */
 static int explain(struct sql_job *job, const struct changing *changing)
 {
     struct ses_record there = { 0 };
-    const int r = sql_find_row(job, SQL_LOAD, changing->saving.key, &there);
+    int r = sql_find_row(job, SQL_LOAD, changing->saving.key, &there);
     if (r < 0)
         return r;
-    const bool alive = there.expires_ms > changing->saving.now_ms;
-    if (alive && changing->ret_winner)
+    r = judge(changing, &there);
+    if (r == SES_ERR_CONFLICT && changing->ret_winner)
         *changing->ret_winner = there;
     else
         (void)ses_blob_unref(there.data);
-    return alive ? SES_ERR_CONFLICT : SES_ERR_NOT_FOUND;
+    return r;
 }
 
 static int change(struct sql_job *job, const void *arg)

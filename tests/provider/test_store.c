@@ -182,10 +182,41 @@ static void provider_of_another_abi_is_refused(void **state)
     ops.abi = SES_PROVIDER_ABI + 1;
     assert_code(store_check_ops(&ops), SES_ERR_ABI);
     ops = complete;
-    ops.size -= sizeof(void *);
+    ops.size = offsetof(struct ses_provider_ops, ping);
     assert_code(store_check_ops(&ops), SES_ERR_ABI);
     ops.size = 0;
     assert_code(store_check_ops(&ops), SES_ERR_ABI);
+}
+
+static int load_within(void *self, void *connection, const struct ses_key *any, int64_t now_ms,
+                       struct ses_record *ret_record)
+{
+    (void)self, (void)connection, (void)any, (void)now_ms, (void)ret_record;
+    return SES_ERR_NOT_FOUND;
+}
+
+static void provider_that_knows_transactions_by_half_is_refused(void **state)
+{
+    (void)state;
+    struct ses_provider_ops ops = complete;
+    ops.load_within = load_within;
+    assert_code(store_check_ops(&ops), SES_ERR_INVALID);
+}
+
+static void provider_built_before_transactions_has_none(void **state)
+{
+    (void)state;
+    struct ses_provider_ops ops = complete;
+    struct ses_record record = { 0 };
+    struct store *store = NULL;
+    ops.load_within = load_within; /* beyond its size: bytes of something else */
+    ops.size = offsetof(struct ses_provider_ops, load_within);
+    assert_ok(store_prepare(&ops, &hooks, &store));
+    assert_ok(store_open(store, NULL));
+    assert_code(store_load_within(store, store, &key, 0, &record), SES_ERR_UNSUPPORTED);
+    assert_code(store_create_within(store, store, &key, 0, &rogue.record), SES_ERR_UNSUPPORTED);
+    assert_code(store_save_within(store, store, &key, 0, 1, &rogue.record), SES_ERR_UNSUPPORTED);
+    store_close(store);
 }
 
 static void provider_whose_name_is_not_plain_is_refused(void **state)
@@ -431,6 +462,8 @@ int main(void)
         STORE_CASE(provider_without_a_required_operation_is_refused),
         STORE_CASE(provider_that_neither_collects_nor_expires_is_refused),
         STORE_CASE(provider_of_another_abi_is_refused),
+        STORE_CASE(provider_that_knows_transactions_by_half_is_refused),
+        STORE_CASE(provider_built_before_transactions_has_none),
         STORE_CASE(provider_whose_name_is_not_plain_is_refused),
         STORE_CASE(setting_that_lies_outside_the_instance_is_refused),
         STORE_CASE(arguments_that_break_the_contract_never_reach_a_provider),
