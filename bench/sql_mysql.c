@@ -60,15 +60,16 @@ static bool answers(const struct sql_place *place)
 
 static void start(struct sql_place *place)
 {
-    char data[SQL_PATH + 16], socket[SQL_PATH + 16], log[SQL_PATH + 16];
+    char data[SQL_PATH + 16], socket[SQL_PATH + 16], log[SQL_PATH + 16], temporary[SQL_PATH + 16];
     struct sql_words init = { 0 }, run = { 0 };
     (void)snprintf(place->config, sizeof place->config, "root@unix(%s)/test", socket_of(place));
     (void)snprintf(data, sizeof data, "--datadir=%s/data", place->folder);
     (void)snprintf(socket, sizeof socket, "--socket=%s", socket_of(place));
     (void)snprintf(log, sizeof log, "--log-error=%s/log", place->folder);
-    sql_words_add(&init, "mariadb-install-db", "--no-defaults", data,
+    (void)snprintf(temporary, sizeof temporary, "--tmpdir=%s", place->folder);
+    sql_words_add(&init, "mariadb-install-db", "--no-defaults", data, temporary,
                   "--auth-root-authentication-method=normal", "--skip-test-db", NULL);
-    sql_words_add(&run, "/usr/sbin/mariadbd", "--no-defaults", data, socket, log,
+    sql_words_add(&run, "/usr/sbin/mariadbd", "--no-defaults", data, temporary, socket, log,
                   "--skip-networking", "--innodb-flush-log-at-trx-commit=2",
                   "--innodb-buffer-pool-size=1G", "--innodb-log-file-size=1G",
                   "--innodb-log-file-buffering=ON", "--innodb-fast-shutdown=2",

@@ -121,66 +121,9 @@ char *mysql_tcp_dsn(int port, const char *parameters, char dsn[DSN_ROOM])
 
 /* ---- stores ---- */
 
-void mysql_settings_of(void *instance)
+int mysql_shop_open(struct sql_shop *shop, const char *dsn, void (*settings)(void *instance))
 {
-    struct mysql_store *store = instance;
-    store->sql.create_table = true;
-    store->sql.pool_size = 16;
-    store->sql.budget_ms = 2000;
-}
-
-static void note_line(void *arg, enum ses_log_level level, const char *line)
-{
-    struct mysql_shop *shop = arg;
-    (void)level;
-    shop->lines++;
-    (void)pthread_mutex_lock(&shop->mutex);
-    const size_t len = strlen(shop->all);
-    (void)snprintf(shop->told, sizeof shop->told, "%s", line);
-    (void)snprintf(shop->all + len, sizeof shop->all - len, "%s\n", line);
-    (void)pthread_mutex_unlock(&shop->mutex);
-}
-
-static void note_reachable(void *arg, bool reachable)
-{
-    struct mysql_shop *shop = arg;
-    if (reachable)
-        shop->back++;
-    else
-        shop->lost++;
-}
-
-int mysql_shop_open_as(struct mysql_shop *shop, const struct ses_provider_ops *ops, const char *dsn,
-                       void (*settings)(void *instance))
-{
-    const struct store_hooks hooks = {
-        .log = note_line, .log_arg = shop, .reachable = note_reachable, .reachable_arg = shop
-    };
-    struct store *store = NULL;
-    memset(shop, 0, sizeof *shop);
-    shop->subject = (struct ses_conformance){ .size = sizeof shop->subject, .ops = ops };
-    shop->f.subject = &shop->subject;
-    shop->f.now = present_ms();
-    (void)pthread_mutex_init(&shop->mutex, NULL);
-    assert_ok(store_prepare(ops, &hooks, &store));
-    (settings ? settings : mysql_settings_of)(store_instance(store));
-    const int r = store_open(store, dsn);
-    if (r == SES_OK)
-        shop->f.store = store;
-    else
-        store_close(store);
-    return r;
-}
-
-int mysql_shop_open(struct mysql_shop *shop, const char *dsn, void (*settings)(void *instance))
-{
-    return mysql_shop_open_as(shop, &ses_provider_mysql, dsn, settings);
-}
-
-void mysql_shop_close(struct mysql_shop *shop)
-{
-    store_close(shop->f.store);
-    (void)pthread_mutex_destroy(&shop->mutex);
+    return sql_shop_open(shop, &ses_provider_mysql, dsn, settings);
 }
 
 /* ---- guests ---- */

@@ -6,7 +6,7 @@
 #include <stdio.h>
 
 static struct server server;
-static struct mysql_shop shop;
+static struct sql_shop shop;
 
 static struct mysql_config read_well(const char *text)
 {
@@ -221,7 +221,7 @@ static void store_is_reached_by_name_and_number(void **state)
                        hosts[i], server.port);
         assert_ok(mysql_shop_open(&shop, dsn, NULL));
         (void)put(&shop.f, &key, "alpha");
-        mysql_shop_close(&shop);
+        sql_shop_close(&shop);
     }
 }
 
@@ -278,7 +278,7 @@ static void assert_tls(bool is)
                                              "information_schema.global_status "
                                              "WHERE variable_name = 'Ssl_finished_accepts'"),
                      is);
-    mysql_shop_close(&shop);
+    sql_shop_close(&shop);
 }
 
 static void tls_is_spoken_and_the_servers_name_is_checked(void **state)

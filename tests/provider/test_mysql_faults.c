@@ -18,38 +18,38 @@ static int64_t budget_ms;
 static void settings(void *instance)
 {
     struct mysql_store *store = instance;
-    mysql_settings_of(instance);
+    sql_shop_settings(instance);
     store->sql.budget_ms = budget_ms;
 }
 
-static struct mysql_shop *open_as(const char *dsn, int64_t budget)
+static struct sql_shop *open_as(const char *dsn, int64_t budget)
 {
-    struct mysql_shop *shop = calloc(1, sizeof *shop);
+    struct sql_shop *shop = calloc(1, sizeof *shop);
     budget_ms = budget;
     if (mysql_shop_open(shop, dsn, settings) != SES_OK)
         fail_msg("%s", shop->told);
     return shop;
 }
 
-static struct mysql_shop *open_direct(int64_t budget)
+static struct sql_shop *open_direct(int64_t budget)
 {
     char dsn[DSN_ROOM];
     return open_as(mysql_unix_dsn(&server, "", dsn), budget);
 }
 
-static struct mysql_shop *open_by_proxy(int64_t budget)
+static struct sql_shop *open_by_proxy(int64_t budget)
 {
     char dsn[DSN_ROOM];
     return open_as(mysql_tcp_dsn(proxy.port, "", dsn), budget);
 }
 
-static void end(struct mysql_shop *shop)
+static void end(struct sql_shop *shop)
 {
-    mysql_shop_close(shop);
+    sql_shop_close(shop);
     free(shop);
 }
 
-static int load(struct mysql_shop *shop, const struct ses_key *key)
+static int load(struct sql_shop *shop, const struct ses_key *key)
 {
     struct ses_record record = { 0 };
     const int r = store_load(shop->f.store, key, shop->f.now, &record);
@@ -58,7 +58,7 @@ static int load(struct mysql_shop *shop, const struct ses_key *key)
 }
 
 /* Calls until it answers like that. */
-static void load_until(struct mysql_shop *shop, const struct ses_key *key, int code)
+static void load_until(struct sql_shop *shop, const struct ses_key *key, int code)
 {
     const struct deadline deadline = deadline_in(20000);
     while (load(shop, key) != code)
@@ -82,7 +82,7 @@ static void dead_connections_raise_no_signal_and_leave_its_settings_alone(void *
     (void)state;
     struct sigaction ours = { .sa_handler = count_pipe }, before, after;
     assert_int_equal(sigaction(SIGPIPE, &ours, &before), 0);
-    struct mysql_shop *shop = open_direct(BUDGET_MS);
+    struct sql_shop *shop = open_direct(BUDGET_MS);
     const struct ses_key key = new_key(), large = new_key();
     for (int i = 0; i < 3; i++) {
         struct ses_record record = { 0 };
@@ -116,7 +116,7 @@ static void dead_connections_raise_no_signal_and_leave_its_settings_alone(void *
 static void killed_server_is_unavailable_and_back_after_its_restart(void **state)
 {
     (void)state;
-    struct mysql_shop *shop = open_direct(BUDGET_MS);
+    struct sql_shop *shop = open_direct(BUDGET_MS);
     const struct ses_key key = new_key(), next = new_key();
     (void)put(&shop->f, &key, "alpha");
     server_kill(&server);
@@ -137,7 +137,7 @@ static void killed_server_is_unavailable_and_back_after_its_restart(void **state
 static void connection_that_was_killed_is_replaced(void **state)
 {
     (void)state;
-    struct mysql_shop *shop = open_direct(BUDGET_MS);
+    struct sql_shop *shop = open_direct(BUDGET_MS);
     const struct ses_key key = new_key();
     uint64_t version = put(&shop->f, &key, "alpha");
     for (int i = 0; i < 5; i++) {
@@ -162,7 +162,7 @@ static void connection_that_was_killed_is_replaced(void **state)
 static void frozen_server_is_answered_for_within_the_budget(void **state)
 {
     (void)state;
-    struct mysql_shop *shop = open_direct(BUDGET_MS);
+    struct sql_shop *shop = open_direct(BUDGET_MS);
     const struct ses_key key = new_key();
     const uint64_t version = put(&shop->f, &key, "alpha");
     server_freeze(&server);
@@ -180,7 +180,7 @@ static void frozen_server_is_answered_for_within_the_budget(void **state)
 static void lost_server_is_told_once_and_calls_fail_at_once_until_it_is_back(void **state)
 {
     (void)state;
-    struct mysql_shop *shop = open_direct(600);
+    struct sql_shop *shop = open_direct(600);
     const struct ses_key key = new_key();
     (void)put(&shop->f, &key, "alpha");
     server_freeze(&server);
@@ -203,7 +203,7 @@ static void lost_server_is_told_once_and_calls_fail_at_once_until_it_is_back(voi
 /* ---- half an answer ---- */
 
 /* One cycle on a record that stands; what it may answer while answers are spoilt. */
-static void assert_cycle(struct mysql_shop *shop, const struct ses_key *key)
+static void assert_cycle(struct sql_shop *shop, const struct ses_key *key)
 {
     struct fixture *f = &shop->f;
     struct ses_record record = { 0 };
@@ -225,12 +225,12 @@ static void assert_cycle(struct mysql_shop *shop, const struct ses_key *key)
 static void answers_that_are_cut_after_any_byte_are_never_served(void **state)
 {
     (void)state;
-    struct mysql_shop *direct = open_direct(BUDGET_MS);
+    struct sql_shop *direct = open_direct(BUDGET_MS);
     const struct ses_key key = new_key();
     (void)put(&direct->f, &key, "even");
     for (unsigned n = 0; n < 700; n += n < 150 ? 1 : 5) {
         proxy_set(&proxy, PROXY_NONE, 0);
-        struct mysql_shop *shop = open_by_proxy(BUDGET_MS);
+        struct sql_shop *shop = open_by_proxy(BUDGET_MS);
         proxy_set(&proxy, PROXY_CUT, n);
         assert_cycle(shop, &key);
         proxy_set(&proxy, PROXY_NONE, 0);
@@ -244,13 +244,13 @@ static void answers_that_are_cut_after_any_byte_are_never_served(void **state)
 static void bytes_that_were_changed_on_the_way_are_never_served(void **state)
 {
     (void)state;
-    struct mysql_shop *direct = open_direct(BUDGET_MS);
+    struct sql_shop *direct = open_direct(BUDGET_MS);
     const struct ses_key key = new_key();
     (void)put(&direct->f, &key, "even");
     unsigned refused = 0;
     for (unsigned n = 2; n < 100; n++) {
         proxy_set(&proxy, PROXY_NONE, 0);
-        struct mysql_shop *shop = open_by_proxy(1000);
+        struct sql_shop *shop = open_by_proxy(1000);
         proxy_set(&proxy, PROXY_CORRUPT, n);
         struct ses_record record = { 0 };
         const int r = store_load(shop->f.store, &key, shop->f.now, &record);
@@ -267,7 +267,7 @@ static void bytes_that_were_changed_on_the_way_are_never_served(void **state)
 static void answer_that_comes_in_drops_ends_with_the_budget(void **state)
 {
     (void)state;
-    struct mysql_shop *shop = open_by_proxy(800);
+    struct sql_shop *shop = open_by_proxy(800);
     const struct ses_key key = new_key();
     (void)put(&shop->f, &key, "even");
     proxy_set(&proxy, PROXY_SLOW, 50); /* never silent for long, and never done */
@@ -284,7 +284,7 @@ static void answer_that_comes_in_drops_ends_with_the_budget(void **state)
 static void connection_of_half_an_answer_is_never_used_again(void **state)
 {
     (void)state;
-    struct mysql_shop *shop = open_by_proxy(1000);
+    struct sql_shop *shop = open_by_proxy(1000);
     const struct ses_key first = new_key(), second = new_key();
     (void)put(&shop->f, &first, "even");
     (void)put(&shop->f, &second, "odds");
@@ -303,7 +303,7 @@ static void connection_of_half_an_answer_is_never_used_again(void **state)
 static void write_of_unknown_outcome_is_not_repeated(void **state)
 {
     (void)state;
-    struct mysql_shop *shop = open_by_proxy(BUDGET_MS);
+    struct sql_shop *shop = open_by_proxy(BUDGET_MS);
     const struct ses_key key = new_key();
     const uint64_t version = put(&shop->f, &key, "even");
     struct ses_record winner = { 0 };
@@ -324,7 +324,7 @@ static void write_of_unknown_outcome_is_not_repeated(void **state)
 static void lock_of_another_is_unavailable_within_the_budget_and_reading_goes_on(void **state)
 {
     (void)state;
-    struct mysql_shop *shop = open_direct(BUDGET_MS);
+    struct sql_shop *shop = open_direct(BUDGET_MS);
     const struct ses_key key = new_key();
     const uint64_t version = put(&shop->f, &key, "alpha");
     MYSQL *guest = mysql_guest(&server, "site");
@@ -348,7 +348,7 @@ static void lock_of_another_is_unavailable_within_the_budget_and_reading_goes_on
 }
 
 /* What the server says, as a trigger says it once or always. */
-static void assert_error(struct mysql_shop *shop, unsigned error, bool once, int code)
+static void assert_error(struct sql_shop *shop, unsigned error, bool once, int code)
 {
     char text[500];
     const struct ses_key key = new_key();
@@ -369,7 +369,7 @@ static void assert_error(struct mysql_shop *shop, unsigned error, bool once, int
 static void errors_of_the_server_are_what_they_come_to(void **state)
 {
     (void)state;
-    struct mysql_shop *shop = open_direct(BUDGET_MS);
+    struct sql_shop *shop = open_direct(BUDGET_MS);
     assert_error(shop, 1213, true, SES_OK); /* a deadlock: anew, and then it goes through */
     end(shop);
     shop = open_direct(BUDGET_MS);
@@ -392,7 +392,7 @@ static void errors_of_the_server_are_what_they_come_to(void **state)
 static void child_lets_go_of_its_copies_without_a_byte_to_the_server(void **state)
 {
     (void)state;
-    struct mysql_shop *shop = open_direct(BUDGET_MS);
+    struct sql_shop *shop = open_direct(BUDGET_MS);
     const struct ses_key key = new_key();
     (void)put(&shop->f, &key, "alpha");
     const int64_t before = mysql_question(&server, "SELECT MAX(id) FROM "
@@ -402,7 +402,7 @@ static void child_lets_go_of_its_copies_without_a_byte_to_the_server(void **stat
         const pid_t child = fork();
         if (child == 0) {
             const int r = load(shop, &key);
-            mysql_shop_close(shop);
+            sql_shop_close(shop);
             _exit(r == SES_OK ? 0 : 1);
         }
         int status = -1;

@@ -16,7 +16,7 @@ int main(void)
         .size = sizeof subject,
         .ops = &ses_provider_mysql,
         .provider_config = mysql_unix_dsn(&server, "", dsn),
-        .settings = mysql_settings_of,
+        .settings = sql_shop_settings,
         .shared = true,
         .rounds = 100000,
     };

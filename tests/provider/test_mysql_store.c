@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 static struct server server;
-static struct mysql_shop shop;
+static struct sql_shop shop;
 static char dsn[DSN_ROOM];
 
 static int new_database(void **state)
@@ -34,7 +34,7 @@ static int64_t number(const char *text)
 static void without_create_table(void *instance)
 {
     struct mysql_store *store = instance;
-    mysql_settings_of(instance);
+    sql_shop_settings(instance);
     store->sql.create_table = false;
 }
 
@@ -63,7 +63,7 @@ static void table_is_made_on_request_and_then_used_by_all(void **state)
     const struct ses_key key = new_key();
     assert_ok(mysql_shop_open(&shop, dsn, NULL));
     const uint64_t version = put(&shop.f, &key, "alpha");
-    mysql_shop_close(&shop);
+    sql_shop_close(&shop);
     for (int i = 0; i < 2; i++) {
         assert_ok(mysql_shop_open(&shop, dsn, i ? NULL : without_create_table));
         assert_int_equal(shop.lines, 0);
@@ -71,7 +71,7 @@ static void table_is_made_on_request_and_then_used_by_all(void **state)
         assert_ok(store_load(shop.f.store, &key, shop.f.now, &record));
         assert_int_equal(record.version, version);
         drop_record(&record);
-        mysql_shop_close(&shop);
+        sql_shop_close(&shop);
     }
     assert_int_equal(number("SELECT version FROM sesame_schema"), 1);
     assert_int_equal(number("SELECT COUNT(*) FROM sesame_schema"), 1);
@@ -100,7 +100,7 @@ static void row_shows_what_the_page_says(void **state)
                             "AND `user` IS NULL"),
                      1);
     drop_record(&record);
-    mysql_shop_close(&shop);
+    sql_shop_close(&shop);
 }
 
 /* A touch that moves nothing has found its row; a create over one alive has changed none. */
@@ -122,27 +122,27 @@ static void rows_are_counted_as_they_were_found(void **state)
     drop_record(&record);
     assert_int_equal(number("SELECT COUNT(*) FROM sesame_sessions"), 1);
     assert_int_equal(shop.lines, 0);
-    mysql_shop_close(&shop);
+    sql_shop_close(&shop);
 }
 
 static void with_another_prefix(void *instance)
 {
     struct mysql_store *store = instance;
-    mysql_settings_of(instance);
+    sql_shop_settings(instance);
     store->sql.table_prefix = "shop_2_";
 }
 
 static void tables_of_several_prefixes_share_a_database_and_no_session(void **state)
 {
     (void)state;
-    static struct mysql_shop other;
+    static struct sql_shop other;
     const struct ses_key key = new_key();
     assert_ok(mysql_shop_open(&shop, dsn, NULL));
     assert_ok(mysql_shop_open(&other, dsn, with_another_prefix));
     (void)put(&shop.f, &key, "alpha");
     assert_absent(&other.f, &key);
-    mysql_shop_close(&other);
-    mysql_shop_close(&shop);
+    sql_shop_close(&other);
+    sql_shop_close(&shop);
     assert_int_equal(number("SELECT COUNT(*) FROM shop_2_sessions"), 0);
 }
 
@@ -180,13 +180,13 @@ static void script_of_the_page_makes_the_table_that_is_made_on_request(void **st
     say_from_page("CREATE TABLE sesame_sessions");
     say_from_page("INSERT INTO sesame_schema");
     assert_ok(mysql_shop_open(&shop, dsn, without_create_table));
-    mysql_shop_close(&shop);
+    sql_shop_close(&shop);
     say("DROP DATABASE IF EXISTS page");
     say("CREATE DATABASE page");
     say("RENAME TABLE sesame_schema TO page.sesame_schema, "
         "sesame_sessions TO page.sesame_sessions");
     assert_ok(mysql_shop_open(&shop, dsn, NULL));
-    mysql_shop_close(&shop);
+    sql_shop_close(&shop);
     assert_int_equal(number(alike), 8);
     assert_int_equal(number("SELECT COUNT(DISTINCT index_name) FROM "
                             "information_schema.statistics WHERE table_schema IN ('site', 'page') "
@@ -224,11 +224,11 @@ static void grants_of_the_page_suffice_and_nothing_less(void **state)
     assert_refused(NULL, "CREATE command denied");
     say_from_page("GRANT CREATE, ALTER ON site.*");
     assert_ok(mysql_shop_open(&shop, dsn, NULL));
-    mysql_shop_close(&shop);
+    sql_shop_close(&shop);
     say("REVOKE CREATE, ALTER ON site.* FROM app@localhost");
     assert_ok(mysql_shop_open(&shop, dsn, NULL));
     use_everything(&key);
-    mysql_shop_close(&shop);
+    sql_shop_close(&shop);
     say("REVOKE DELETE ON site.* FROM app@localhost");
     assert_refused(without_create_table, "DELETE command denied");
 }
@@ -314,15 +314,15 @@ static void older_table_is_brought_forward_on_request_and_keeps_its_rows(void **
     const struct ses_key key = new_key();
     assert_ok(mysql_shop_open(&shop, dsn, NULL));
     const uint64_t version = put(&shop.f, &key, "alpha");
-    mysql_shop_close(&shop);
-    assert_code(mysql_shop_open_as(&shop, &ops, dsn, without_create_table), SES_ERR_INVALID);
+    sql_shop_close(&shop);
+    assert_code(sql_shop_open(&shop, &ops, dsn, without_create_table), SES_ERR_INVALID);
     assert_non_null(strstr(shop.told, "of version 1: \"createTable\": true brings it forward"));
-    assert_ok(mysql_shop_open_as(&shop, &ops, dsn, NULL));
+    assert_ok(sql_shop_open(&shop, &ops, dsn, NULL));
     struct ses_record record;
     assert_ok(store_load(shop.f.store, &key, shop.f.now, &record));
     assert_int_equal(record.version, version);
     drop_record(&record);
-    mysql_shop_close(&shop);
+    sql_shop_close(&shop);
     assert_int_equal(number("SELECT extra FROM sesame_sessions"), 7);
     assert_refused(NULL, "of version 2, and this build knows 1");
 }
@@ -334,13 +334,13 @@ static void making_that_was_cut_off_anywhere_is_finished_by_the_next(void **stat
     for (int done = 1; mysql_provider_dialect.steps[0].texts[done - 1]; done++) {
         (void)new_database(NULL);
         assert_ok(mysql_shop_open(&shop, dsn, NULL));
-        mysql_shop_close(&shop);
+        sql_shop_close(&shop);
         say("UPDATE sesame_schema SET version = 0");
         if (done == 1)
             say("DROP TABLE sesame_schema");
         assert_ok(mysql_shop_open(&shop, dsn, NULL));
         assert_int_equal(number("SELECT SUM(version) FROM sesame_schema"), 1);
-        mysql_shop_close(&shop);
+        sql_shop_close(&shop);
     }
 }
 
@@ -358,7 +358,7 @@ static void of_many_that_start_at_once_one_makes_the_table_and_one_brings_it_for
         for (int i = 0; i < PROCESSES; i++) {
             children[i] = fork();
             if (children[i] == 0)
-                _exit(mysql_shop_open_as(&shop, &ops, dsn, NULL) == SES_OK ? 0 : 1);
+                _exit(sql_shop_open(&shop, &ops, dsn, NULL) == SES_OK ? 0 : 1);
         }
         for (int i = 0; i < PROCESSES; i++) {
             int status = -1;

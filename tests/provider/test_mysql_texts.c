@@ -6,7 +6,7 @@
 #include <stdio.h>
 
 static struct server server;
-static struct mysql_shop shop;
+static struct sql_shop shop;
 static char dsn[DSN_ROOM];
 
 /* In these the second byte of a character may be a backslash. */
@@ -122,7 +122,7 @@ static void bytes_are_never_read_as_sql_in_any_charset(void **state)
             assert_int_equal(count, CORPUS - i - 1);
         }
         assert_int_equal(shop.lines, 0);
-        mysql_shop_close(&shop);
+        sql_shop_close(&shop);
     }
 }
 
@@ -139,7 +139,7 @@ static void nothing_is_cut_off_to_fit(void **state)
     assert_code(save_as(&shop.f, &key, version, "0123456789a", SES_KIND_SESSION),
                 SES_ERR_TOO_LARGE);
     assert_loads(&shop.f, &key, "0123456789", version, shop.f.now + LIFE_MS);
-    mysql_shop_close(&shop);
+    sql_shop_close(&shop);
     mysql_command(&server, "SET GLOBAL sql_mode = DEFAULT");
 }
 
@@ -171,7 +171,7 @@ static const char *prefix;
 static void of_that_prefix(void *instance)
 {
     struct mysql_store *store = instance;
-    mysql_settings_of(instance);
+    sql_shop_settings(instance);
     store->sql.table_prefix = prefix;
 }
 
@@ -218,7 +218,7 @@ static void parts_of_a_dsn_are_names_and_nothing_else(void **state)
         fail_msg("%s", shop.told);
     (void)put(&shop.f, &key, "alpha");
     assert_int_equal(mysql_number(guest, "SELECT COUNT(*) FROM `it's \"a\\b`.sesame_sessions"), 1);
-    mysql_shop_close(&shop);
+    sql_shop_close(&shop);
     mysql_say(guest, "DROP DATABASE `it's \"a\\b`");
     mysql_guest_end(guest);
 }
@@ -248,7 +248,7 @@ static void every_value_is_bound_to_a_prepared_statement(void **state)
     assert_true(mysql_number(guest, "SELECT COUNT(*) FROM mysql.general_log WHERE user_host "
                                     "LIKE 'app%' AND command_type = 'Prepare'") < 40);
     mysql_guest_end(guest);
-    mysql_shop_close(&shop);
+    sql_shop_close(&shop);
 }
 
 static int start(void **state)
