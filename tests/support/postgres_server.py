@@ -27,7 +27,7 @@ class PostgresServer:
                 raise AssertionError("PostgreSQL is needed")
             raise unittest.SkipTest("PostgreSQL is missing")
         self.programs = pathlib.Path(found[-1])
-        self.folder = tempfile.mkdtemp()
+        self.path = self.folder = tempfile.mkdtemp()
         if os.geteuid() == 0:
             os.chown(self.folder, 65534, 65534)
         self.data = f"{self.folder}/data"
@@ -37,7 +37,7 @@ class PostgresServer:
         return self
 
     def __exit__(self, *_):
-        self.stop(signal.SIGQUIT)
+        self.kill()
         shutil.rmtree(self.folder)
 
     def words(self, name, *args):
@@ -66,7 +66,10 @@ class PostgresServer:
         words = self.words("pg_isready", "-q", "-h", self.folder, "-p", str(PORT))
         return subprocess.run(words, stdin=subprocess.DEVNULL).returncode == 0
 
-    def stop(self, how=signal.SIGINT):
+    def stop(self, how):
         """SIGINT: at once, with a checkpoint; SIGQUIT: as if it had crashed."""
         self.process.send_signal(how)
         self.process.wait(PATIENCE_S)
+
+    def kill(self):
+        self.stop(signal.SIGQUIT)
