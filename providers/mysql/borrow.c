@@ -13,21 +13,27 @@ static bool has_transaction(MYSQL *mysql)
     return (status & SERVER_STATUS_IN_TRANS) || !(status & SERVER_STATUS_AUTOCOMMIT);
 }
 
-static struct mysql_connection *wrap(struct sql *sql, MYSQL *mysql)
+/* To ask would be one more trip: what the provider's own connections were told does. */
+static uint64_t packet_most(struct sql *sql)
+{
+    const uint64_t most = atomic_load(&((struct mysql_store *)sql)->packet_most);
+    return most > 0 ? most : UINT64_MAX;
+}
+
+static struct sql_connection *wrap(struct sql *sql, MYSQL *mysql)
 {
     struct mysql_connection *c = calloc(1, sizeof *c);
     if (!c)
         return NULL;
     const int fd = mysql_get_socket(mysql);
-    *c = (struct mysql_connection){
-        .base.sql = sql,
-        .talk = { .mysql = mysql, .tls = mysql_get_ssl_cipher(mysql) != NULL },
-        .packet_most = UINT64_MAX, /* to ask would be one more trip */
-        .socket_flags = fd >= 0 ? fcntl(fd, F_GETFL) : -1,
-    };
+    c->base.sql = sql;
+    c->talk.mysql = mysql;
+    c->talk.tls = mysql_get_ssl_cipher(mysql) != NULL;
+    c->packet_most = packet_most(sql);
+    c->socket_flags = fd >= 0 ? fcntl(fd, F_GETFL) : -1;
     if (c->socket_flags >= 0)
         (void)fcntl(fd, F_SETFL, c->socket_flags | O_NONBLOCK);
-    return c;
+    return (struct sql_connection *)c;
 }
 
 int mysql_provider_borrow(struct sql *sql, void *connection, struct sql_connection **ret_connection)
@@ -36,12 +42,10 @@ int mysql_provider_borrow(struct sql *sql, void *connection, struct sql_connecti
     if (!has_transaction(mysql))
         return ses_provider_fail(sql->host, SES_ERR_INVALID,
                                  "the application's connection has no transaction open");
-    struct mysql_connection *c =
-        mysql_options(mysql, MYSQL_OPT_NONBLOCK, NULL) == 0 ? wrap(sql, mysql) : NULL;
-    if (!c)
+    if (mysql_options(mysql, MYSQL_OPT_NONBLOCK, NULL) != 0)
         return SES_ERR_NO_MEMORY;
-    *ret_connection = &c->base;
-    return SES_OK;
+    *ret_connection = wrap(sql, mysql);
+    return *ret_connection ? SES_OK : SES_ERR_NO_MEMORY;
 }
 
 void mysql_provider_give_back(struct sql_connection *connection)

@@ -76,6 +76,7 @@ static bool connect_tcp(struct mysql_connection *c, struct mysql_store *store)
     }
     struct talk_place place = place_of(&store->config);
     place.port = store->config.port_number;
+    c->broken = SES_ERR_UNAVAILABLE;
     for (size_t i = 0; i < addresses.count && !c->talk.late; i++) {
         char host[NI_MAXHOST];
         if (getnameinfo((const struct sockaddr *)&addresses.list[i], addresses.len[i], host,
@@ -118,7 +119,7 @@ static bool connect_any(struct mysql_connection *c, struct mysql_store *store)
 
 /* What others may have preset for all their sessions does not reach ours: a value that does not
  * fit is an error, a statement alone is a transaction, and texts are what they are. */
-static int settle(struct mysql_connection *c, const struct mysql_store *store)
+static int settle(struct mysql_connection *c, struct mysql_store *store)
 {
     char text[400];
     int64_t ignored, most = 0;
@@ -137,6 +138,7 @@ static int settle(struct mysql_connection *c, const struct mysql_store *store)
     if (r == SES_OK)
         r = mysql_provider_ask(&c->base, "SELECT @@max_allowed_packet", c->talk.deadline, &most);
     c->packet_most = (uint64_t)most;
+    atomic_store(&store->packet_most, c->packet_most);
     return r;
 }
 

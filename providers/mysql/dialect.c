@@ -22,7 +22,8 @@ static const char *const first[] = {
     "  KEY (expires),\n"
     "  KEY (`user`)\n"
     ") ENGINE=InnoDB ROW_FORMAT=DYNAMIC",
-    "CREATE TABLE IF NOT EXISTS @schema (version INT NOT NULL) ENGINE=InnoDB SELECT 0 AS version",
+    "CREATE TABLE IF NOT EXISTS @schema (version INT NOT NULL PRIMARY KEY) ENGINE=InnoDB",
+    "INSERT INTO @schema (version) SELECT 0 FROM DUAL WHERE NOT EXISTS (SELECT * FROM @schema)",
     NULL,
 };
 
@@ -66,6 +67,7 @@ const struct sql_dialect mysql_provider_dialect = {
     .schema_lock = "SELECT COALESCE(GET_LOCK(" LOCK_NAME("'schema'") ", 9), 0)",
     .schema_unlock = "SELECT RELEASE_LOCK(" LOCK_NAME("'schema'") ")",
     .steps = steps,
+    .steps_by_piece = true,
     .version = sizeof steps / sizeof *steps,
     .open = mysql_provider_connect,
     .is_usable = mysql_provider_is_usable,

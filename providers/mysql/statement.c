@@ -170,7 +170,8 @@ static bool make_room(struct mysql_room *room, size_t size)
     unsigned char *bytes = realloc(room->bytes, wanted);
     if (!bytes)
         return false;
-    *room = (struct mysql_room){ bytes, wanted };
+    room->bytes = bytes;
+    room->size = wanted;
     return true;
 }
 
@@ -180,22 +181,26 @@ static int out_of_memory(struct mysql_connection *c)
     return SES_ERR_NO_MEMORY;
 }
 
+/* For a start, with the room that there is. */
+static void bind_bytes(MYSQL_BIND *bind, const struct mysql_room *room)
+{
+    static unsigned char nothing;
+    bind->buffer_type = MYSQL_TYPE_BLOB;
+    bind->buffer = room->bytes ? room->bytes : &nothing;
+    bind->buffer_length = room->size;
+}
+
 static int bind_row(struct mysql_connection *c, const struct mysql_statement *statement,
                     struct row *row)
 {
     for (int i = 0; i < statement->columns; i++) {
         MYSQL_BIND *bind = &row->binds[i];
         *bind = (MYSQL_BIND){ .length = &row->lengths[i], .is_null = &row->nulls[i] };
+        bind_bytes(bind, &c->rooms[i]);
         if (statement->types[i] == SQL_NUMBER) {
             bind->buffer_type = MYSQL_TYPE_LONGLONG;
             bind->buffer = &row->values[i].number;
-            continue;
         }
-        if (!make_room(&c->rooms[i], 1))
-            return out_of_memory(c);
-        bind->buffer_type = MYSQL_TYPE_BLOB;
-        bind->buffer = c->rooms[i].bytes;
-        bind->buffer_length = c->rooms[i].size;
     }
     return mysql_stmt_bind_result(statement->handle, row->binds)
                ? mysql_provider_fail_statement(c, statement->handle)
@@ -215,7 +220,7 @@ static int read_bytes(struct mysql_connection *c, const struct mysql_statement *
             mysql_stmt_bind_result(statement->handle, row->binds))
             return mysql_provider_fail_statement(c, statement->handle);
     }
-    row->values[i].bytes = (struct ses_slice){ c->rooms[i].bytes, row->lengths[i] };
+    row->values[i].bytes = (struct ses_slice){ row->binds[i].buffer, row->lengths[i] };
     return SES_OK;
 }
 

@@ -87,7 +87,7 @@ static int wait_for(struct talk *talk, int events)
     if (events & MYSQL_WAIT_WRITE)
         wanted.events |= POLLOUT;
     int r = 0;
-    while (!talk->late) {
+    while (!talk->late && !deadline_passed(deadline)) {
         r = poll(&wanted, 1, deadline_left_ms(deadline));
         if (r >= 0 || errno != EINTR)
             break;

@@ -7,6 +7,8 @@
 /* @return NULL, or why nothing can be done on it. */
 static const char *problem_of(const PGconn *pg)
 {
+    if (PQpipelineStatus(pg) != PQ_PIPELINE_OFF)
+        return "the application's connection is in pipeline mode";
     switch (PQtransactionStatus(pg)) {
     case PQTRANS_INTRANS:
         return NULL;
@@ -33,9 +35,11 @@ int postgres_provider_borrow(struct sql *sql, void *connection,
     struct connection *c = calloc(1, sizeof *c);
     if (!c)
         return SES_ERR_NO_MEMORY;
-    *c = (struct connection){ .base.sql = sql, .pg = pg, .borrowed = true };
+    c->base.sql = sql;
+    c->pg = pg;
+    c->borrowed = true;
     c->was_blocking = !PQisnonblocking(pg) && PQsetnonblocking(pg, 1) == 0;
-    *ret_connection = &c->base;
+    *ret_connection = (struct sql_connection *)c;
     return SES_OK;
 }
 

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { WORDS_MOST = 80, TLS_LOOK_MS = 10, ADDRESS_ROOM = NI_MAXHOST, OLDEST_SERVER = 110000 };
@@ -181,6 +182,12 @@ static bool connect_any(struct connection *c, struct postgres *store, char *why,
     return c->pg != NULL;
 }
 
+static ino_t inode_of(int fd)
+{
+    struct stat stat;
+    return fstat(fd, &stat) == 0 ? stat.st_ino : 0;
+}
+
 struct sql_connection *postgres_provider_connect(struct sql *sql, struct deadline deadline,
                                                  char *why, size_t why_size)
 {
@@ -191,6 +198,7 @@ struct sql_connection *postgres_provider_connect(struct sql *sql, struct deadlin
     c->base.sql = sql;
     c->deadline = deadline;
     const bool connected = connect_any(c, (struct postgres *)sql, why, why_size);
+    c->inode = connected ? inode_of(PQsocket(c->pg)) : 0;
     if (connected && postgres_provider_settle(c, sql->budget_ms / 2))
         return &c->base;
     if (connected)
@@ -217,16 +225,26 @@ void postgres_provider_close(struct sql_connection *connection)
     free(c);
 }
 
-/* In a child: the goodbye goes to a socket that nobody has the other end of. */
-void postgres_provider_close_copy(struct sql_connection *connection)
+/* @return whether what is said to it from now on reaches nobody. */
+static bool lead_nowhere(const struct connection *c)
 {
-    const struct connection *c = (const struct connection *)connection;
     int pair[2];
     const int fd = PQsocket(c->pg);
-    const bool made = socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == 0;
-    const bool replaced = made && (fd < 0 || dup3(pair[0], fd, O_CLOEXEC) == fd);
-    for (int i = 0; made && i < 2; i++)
+    if (fd < 0 || inode_of(fd) != c->inode)
+        return fd < 0; /* its number may be another file's by now */
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+        return false;
+    const bool replaced = dup3(pair[0], fd, O_CLOEXEC) == fd;
+    for (int i = 0; i < 2; i++)
         (void)close(pair[i]);
-    if (replaced)
-        postgres_provider_close(connection); /* else it is lost, and harms nobody */
+    return replaced;
+}
+
+/* In a child: the goodbye goes to a socket that nobody has the other end of. What a thread of the
+ * parent was at work on is in pieces, and is lost. */
+void postgres_provider_close_copy(struct sql_connection *connection)
+{
+    struct connection *c = (struct connection *)connection;
+    if (lead_nowhere(c) && !atomic_load(&c->at_work))
+        postgres_provider_close(connection);
 }

@@ -4,6 +4,9 @@
 
 #include "postgres/state.h"
 
+#include <stdatomic.h>
+#include <sys/types.h>
+
 /* One connection to a server, as struct sql_dialect asks for it. libpq is used in its non-blocking
  * way only, so every wait is one of ours and ends at a deadline. */
 
@@ -15,6 +18,9 @@ struct connection {
     bool prepared[SQL_STATEMENTS];
     bool borrowed; /* the application's: nothing stays prepared on it */
     bool was_blocking;
+    atomic_bool at_work; /* a thread is inside libpq */
+    ino_t inode;         /* of its socket */
+    bool patient;        /* its time-outs are those of somebody who makes tables */
 };
 
 /* ---- connection.c ---- */

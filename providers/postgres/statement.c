@@ -43,7 +43,7 @@ static int code_of(const char *state)
 static void leave_host(const struct connection *c)
 {
     struct postgres *store = (struct postgres *)c->base.sql;
-    if (store->config.host_count < 2)
+    if (c->borrowed || store->config.host_count < 2)
         return;
     store->first = (c->host + 1) % store->config.host_count;
     pool_drop_idle(store->sql.writers);
@@ -56,6 +56,7 @@ static int fail_lost(struct connection *c)
     const char *text = late ? "took too long" : PQerrorMessage(c->pg);
     postgres_provider_note(c->base.why, sizeof c->base.why,
                            text[0] ? text : "an answer that makes no sense");
+    c->base.answered = false;
     leave_host(c);
     return SES_ERR_UNAVAILABLE;
 }
@@ -68,6 +69,8 @@ static int fail_by(struct connection *c, const PGresult *result)
     if (!state || !text)
         return fail_lost(c);
     postgres_provider_note(c->base.why, sizeof c->base.why, text);
+    c->base.answered =
+        strcmp(state, "55P03") == 0 || strcmp(state, "57014") == 0; /* a lock's wait */
     if (strcmp(state, "25006") == 0) /* the server has become a standby */
         leave_host(c);
     return code_of(state);
@@ -259,9 +262,8 @@ static int execute(struct connection *c, struct sql_call *call)
     return r;
 }
 
-int postgres_provider_run(struct sql_connection *connection, struct sql_call *call)
+static int run(struct connection *c, struct sql_call *call)
 {
-    struct connection *c = (struct connection *)connection;
     c->deadline = call->deadline;
     call->changed = 0;
     if (call->statement != SQL_ROLLBACK)
@@ -322,9 +324,8 @@ static int check_plan(struct connection *c, enum sql_statement statement, int pa
     return talk_only(c, PQsendQuery(c->pg, text));
 }
 
-int postgres_provider_prepare(struct sql_connection *connection, enum sql_statement statement)
+static int check(struct connection *c, enum sql_statement statement)
 {
-    struct connection *c = (struct connection *)connection;
     int params = 0;
     c->deadline = deadline_in(c->base.sql->budget_ms / 2); /* for each: no request waits for it */
     int r = make_ready(c, statement);
@@ -336,27 +337,26 @@ int postgres_provider_prepare(struct sql_connection *connection, enum sql_statem
 
 /* ---- texts ---- */
 
-/* Who makes or changes tables may take longer than a call. */
-static int allow_time(struct connection *c)
+/* Who makes or changes tables, or waits for the one that does, may take longer than a call. */
+static bool allow_time(struct connection *c)
 {
     const struct sql *sql = c->base.sql;
-    char text[80];
     const int left = deadline_left_ms(c->deadline);
-    if (left <= sql->budget_ms || PQtransactionStatus(c->pg) != PQTRANS_INTRANS)
-        return SES_OK;
-    (void)snprintf(text, sizeof text, "SET LOCAL statement_timeout = %d", left);
-    return talk_only(c, PQsendQuery(c->pg, text));
+    const bool patient = left > sql->budget_ms;
+    if (!patient && !c->patient)
+        return true;
+    c->patient = patient;
+    return postgres_provider_settle(c, patient ? left : sql->budget_ms / 2);
 }
 
-int postgres_provider_ask(struct sql_connection *connection, const char *text,
-                          struct deadline deadline, int64_t *ret_number)
+static int ask(struct connection *c, const char *text, struct deadline deadline,
+               int64_t *ret_number)
 {
-    struct connection *c = (struct connection *)connection;
     PGresult *result;
     c->deadline = deadline;
-    int r = allow_time(c);
-    if (r == SES_OK)
-        r = talk(c, PQsendQueryParams(c->pg, text, 0, NULL, NULL, NULL, NULL, BINARY), &result);
+    if (!allow_time(c))
+        return SES_ERR_UNAVAILABLE;
+    int r = talk(c, PQsendQueryParams(c->pg, text, 0, NULL, NULL, NULL, NULL, BINARY), &result);
     if (r != SES_OK)
         return r;
     if (PQntuples(result) > 0 && PQnfields(result) > 0) {
@@ -380,4 +380,34 @@ bool postgres_provider_settle(struct connection *c, int64_t patience_ms)
                    (long long)patience_ms, (long long)(patience_ms - patience_ms / 10),
                    (long long)patience_ms);
     return talk_only(c, PQsendQuery(c->pg, text)) == SES_OK;
+}
+
+/* ---- the calls; a child of a fork lets a connection be that a thread was at work on ---- */
+
+int postgres_provider_run(struct sql_connection *connection, struct sql_call *call)
+{
+    struct connection *c = (struct connection *)connection;
+    atomic_store(&c->at_work, true);
+    const int r = run(c, call);
+    atomic_store(&c->at_work, false);
+    return r;
+}
+
+int postgres_provider_prepare(struct sql_connection *connection, enum sql_statement statement)
+{
+    struct connection *c = (struct connection *)connection;
+    atomic_store(&c->at_work, true);
+    const int r = check(c, statement);
+    atomic_store(&c->at_work, false);
+    return r;
+}
+
+int postgres_provider_ask(struct sql_connection *connection, const char *text,
+                          struct deadline deadline, int64_t *ret_number)
+{
+    struct connection *c = (struct connection *)connection;
+    atomic_store(&c->at_work, true);
+    const int r = ask(c, text, deadline, ret_number);
+    atomic_store(&c->at_work, false);
+    return r;
 }

@@ -103,6 +103,7 @@ struct sql_connection {
     struct pooled pooled; /* first */
     struct sql *sql;
     char why[SQL_WHY_ROOM]; /* what went wrong last, for a log line */
+    bool answered;          /* SES_ERR_UNAVAILABLE, by the server's own word: it is there */
 };
 
 struct sql_dialect {
@@ -113,6 +114,7 @@ struct sql_dialect {
     const char *schema_lock;      /* a query of one number: 1, none else makes tables; or NULL */
     const char *schema_unlock;    /* a query, with a lock */
     const struct sql_step *steps; /* to version 1, to version 2, ... */
+    bool steps_by_piece;          /* one that was cut off has to be begun again */
     int version;                  /* how many there are */
 
     struct sql_connection *(*open)(struct sql *sql, struct deadline deadline, char *why,

@@ -12,25 +12,29 @@ int sql_job_begin(struct sql *sql, struct pool *pool, struct sql_job *job)
     return job->connection ? SES_OK : ses_provider_fail(sql->host, SES_ERR_UNAVAILABLE, "%s", why);
 }
 
-static enum pool_verdict verdict_of(int code)
+/* Whoever waits too long for a row that another has locked does not make the server a lost one. */
+static enum pool_verdict verdict_of(const struct sql_connection *connection, int code)
 {
+    if (code == SQL_AGAIN)
+        return POOL_SPOILT;
     if (code == SES_ERR_UNAVAILABLE)
-        return POOL_FAILED;
+        return connection->answered ? POOL_SPOILT : POOL_FAILED;
     return ses_is_failure(code) ? POOL_SPOILT : POOL_ANSWERED;
 }
 
 /* The connection is another thread's as soon as it is given back, and a hook may take its time. */
 int sql_job_end(struct sql_job *job, int r)
 {
+    const int code = r == SQL_AGAIN ? SES_ERR_UNAVAILABLE : r;
     char why[SQL_WHY_ROOM] = "";
     if (r != SES_OK && job->connection->why[0] != '\0') {
         (void)snprintf(why, sizeof why, "%s", job->connection->why);
         job->connection->why[0] = '\0';
     }
-    pool_give(job->pool, &job->connection->pooled, verdict_of(r));
+    pool_give(job->pool, &job->connection->pooled, verdict_of(job->connection, r));
     if (why[0] != '\0')
-        (void)ses_provider_fail(job->sql->host, r, "%s", why);
-    return r;
+        (void)ses_provider_fail(job->sql->host, code, "%s", why);
+    return code;
 }
 
 int sql_job_run(struct sql_job *job, struct sql_call *call)
@@ -53,8 +57,8 @@ int sql_within_transaction(struct sql_job *job, sql_write_fn *fn, const void *ar
     r = fn(job, arg);
     if (r == SES_OK)
         r = SQL_RUN_PLAIN(job, SQL_COMMIT);
-    if (r != SES_OK)
-        (void)SQL_RUN_PLAIN(job, SQL_ROLLBACK);
+    if (r != SES_OK && SQL_RUN_PLAIN(job, SQL_ROLLBACK) < 0)
+        return SES_ERR_UNAVAILABLE; /* no connection for anybody else */
     return r;
 }
 
@@ -72,10 +76,11 @@ static int write_until_done(struct sql *sql, attempt_fn *attempt, sql_write_fn *
     int r = sql_job_begin(sql, sql->writers, &job);
     if (r < 0)
         return r;
+    const struct deadline deadline = job.deadline; /* what is done may set the job's anew */
     do
         r = attempt(&job, fn, arg);
-    while (r == SQL_AGAIN && !deadline_passed(job.deadline));
-    return sql_job_end(&job, r == SQL_AGAIN ? SES_ERR_UNAVAILABLE : r);
+    while (r == SQL_AGAIN && !deadline_passed(deadline));
+    return sql_job_end(&job, r);
 }
 
 int sql_job_write(struct sql *sql, sql_write_fn *fn, const void *arg)

@@ -181,9 +181,11 @@ int sql_touch(void *self, const struct ses_key *key, int64_t now_ms, uint64_t ex
 
 /* ---- destroy ---- */
 
+/* Even that takes room, in a log. */
 static int remove_row(struct sql_job *job, const void *arg)
 {
-    return SQL_RUN(job, SQL_DESTROY, NULL, NULL, sql_key(arg));
+    const int r = SQL_RUN(job, SQL_DESTROY, NULL, NULL, sql_key(arg));
+    return r == SES_ERR_FULL ? SES_ERR_UNAVAILABLE : r;
 }
 
 int sql_destroy(void *self, const struct ses_key *key, int64_t now_ms)

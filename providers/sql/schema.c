@@ -83,12 +83,14 @@ static int step_to(struct sql_job *job, int version)
 }
 
 /* Under the lock, so another process may have done it meanwhile. Where a database cannot undo the
- * making of tables, a step may have to begin where another process was killed. */
+ * making of tables, another process may have been killed between @schema and its row. */
 static int migrate(struct sql_job *job, const void *arg)
 {
     int64_t version;
     (void)arg;
     int r = read_version(job, &version);
+    if (version < 0 && job->sql->dialect->steps_by_piece)
+        version = 0;
     if (r < 0 || version < 0 || version >= job->sql->dialect->version)
         return r;
     job->deadline = deadline_in(MIGRATION_MOST_MS); /* a large table takes its time */

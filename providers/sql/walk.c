@@ -27,7 +27,7 @@ static int collect_batch(struct sql_job *job, const struct collecting *collectin
     const int r = SQL_RUN(job, SQL_COLLECT, NULL, NULL, sql_number(collecting->now_ms),
                           sql_number(collecting->most));
     if (r < 0)
-        return r;
+        return r == SES_ERR_FULL ? SES_ERR_UNAVAILABLE : r;
     *collecting->ret_removed = job->changed;
     return SES_OK;
 }

@@ -99,19 +99,20 @@ static int commit_fresh(ses_session *session)
 /* ---- a stored session ---- */
 
 /* Only when enough of the idle time has passed: so reads stay reads. Whether the session was saved
- * by another meanwhile, or ended, this response does not depend on it any more. */
+ * by another meanwhile, or ended, this response does not depend on it any more; nor does it on a
+ * store that is full. */
 static int touch(ses_session *session, int64_t now_ms)
 {
     ses_manager *manager = session->manager;
     struct snapshot *now = &session->snapshot;
     const int64_t due = limits_next_expiry(manager, &now->record.header, now_ms);
-    if (session->background || due - now->expires_ms < manager->config.touch_s * 1000 ||
-        due == now->expires_ms)
+    if (session->background || session->transaction ||
+        due - now->expires_ms < manager->config.touch_s * 1000 || due == now->expires_ms)
         return SES_OK;
 
     int r = carrier_touch(session, now_ms, due);
     if (r < 0)
-        return r == SES_ERR_NOT_FOUND || r == SES_ERR_CONFLICT ? SES_OK : r;
+        return r == SES_ERR_NOT_FOUND || r == SES_ERR_CONFLICT || r == SES_ERR_FULL ? SES_OK : r;
     now->expires_ms = due;
     events_add(&manager->events, COUNT_TOUCHED, 1);
     return SES_OK;

@@ -31,7 +31,7 @@ static void drop_blobs(ses_session *s)
 }
 
 /* What the application has asked for. That a renewed id has been used is noted by itself. */
-static bool has_wishes(const ses_session *session)
+bool session_has_wishes(const ses_session *session)
 {
     return !overlay_empty(&session->overlay) || session->patch.limits || session->patch.csrf;
 }
@@ -41,7 +41,7 @@ void ses_release(ses_session *session)
     if (!session)
         return;
     ses_manager *manager = session->manager;
-    const bool lost = session->state == SESSION_OPEN && has_wishes(session);
+    const bool lost = session->state == SESSION_OPEN && session_has_wishes(session);
     if (lost)
         session_tell(session, SES_EVENT_UNCOMMITTED);
     drop_blobs(session);
@@ -77,7 +77,7 @@ const struct record_header *session_header(const ses_session *session)
 
 bool session_has_changes(const ses_session *session)
 {
-    return has_wishes(session) || session->patch.grace_ms > 0;
+    return session_has_wishes(session) || session->patch.grace_ms > 0;
 }
 
 void session_reset_changes(ses_session *session)
@@ -284,8 +284,9 @@ int ses_reload(ses_session *session)
         return r;
     session->failed = SES_OK;
     /* A cookie that was not handed out yet, as after regenerate, is still due. */
-    if (session->state == SESSION_COMMITTED)
+    if (session->state == SESSION_COMMITTED && !session->within)
         session->cookie = COOKIE_LEAVE;
+    session->within = false;
     session->headers.size = 0; /* the next commit, or an end, makes its own */
     session->state = SESSION_OPEN;
     return SES_OK;

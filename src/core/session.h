@@ -58,6 +58,7 @@ struct ses_session {
     bool read_stored;
     bool background;
     bool by_header; /* the id came in the header, so it goes back there */
+    bool within;    /* committed in a transaction, which may still be undone */
     enum shadows shadows;
     bool clear_site;                /* of ses_logout() */
     const struct cookie_face *face; /* NULL: without HTTP */
@@ -110,6 +111,7 @@ void session_adopt(ses_session *session, struct snapshot *snapshot);
 /* Forgets what was to be changed, because it is stored, or shall not be. */
 void session_reset_changes(ses_session *session);
 bool session_has_changes(const ses_session *session);
+bool session_has_wishes(const ses_session *session); /* changes that the application made */
 
 /* Makes the id if there is none yet. */
 int session_need_id(ses_session *session);

@@ -63,10 +63,14 @@ static int commit_within(ses_session *session, void *connection,
     if (r == SES_OK)
         r = session_commit(session, ret_headers);
     session->transaction = NULL;
+    session->within |= session->state == SESSION_COMMITTED;
+    if (r < 0 && session->state == SESSION_COMMITTED)
+        session->failed = r; /* stored, and about to be rolled back: nothing is left to commit */
     return r;
 }
 
-/* What only an expiry is due for goes its own way: it is no change of the application's. */
+/* An expiry or a new id's first use that is to be noted is no change of the application's, and goes
+ * its own way. */
 int ses_commit_within(ses_session *session, void *connection,
                       const struct ses_headers **ret_headers)
 {
@@ -74,8 +78,8 @@ int ses_commit_within(ses_session *session, void *connection,
         return SES_ERR_INVALID;
     if (is_sealed(session))
         return SES_ERR_UNSUPPORTED;
-    int r = session_has_changes(session) ? commit_within(session, connection, ret_headers)
-                                         : session_commit(session, ret_headers);
+    int r = session_has_wishes(session) ? commit_within(session, connection, ret_headers)
+                                        : session_commit(session, ret_headers);
     session_tell_outcome(session);
     return r;
 }

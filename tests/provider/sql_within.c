@@ -252,6 +252,39 @@ void renewed_session_is_followed(void **state)
     shop_close(&shop);
 }
 
+/* The id was changed at once, and not in the transaction that is rolled back. */
+void cookie_of_a_new_id_is_sent_also_after_a_rollback(void **state)
+{
+    struct shop shop = shop_open("");
+    struct visitor renewed = { "" };
+    (void)state;
+    ses_session *session = order(&shop);
+    assert_ok(ses_regenerate(session));
+    assert_ok(ses_increment(session, "n", 1));
+    begin_and_insert(&shop);
+    assert_ok(ses_commit_within(session, shop.connection, NULL));
+    application.say(shop.connection, "ROLLBACK");
+    assert_ok(ses_reload(session));
+    scene_finish(session, &renewed);
+    assert_string_not_equal(renewed.cookie, "");
+    assert_int_equal(stored_int(shop.scene, &renewed, "n"), 1);
+    shop_close(&shop);
+}
+
+/* The first request with it notes that; this is no change of the application's. */
+void first_use_of_a_new_id_needs_no_transaction(void **state)
+{
+    struct shop shop = shop_open(", \"renewalInterval\": 100");
+    struct visitor renewed = { "" };
+    (void)state;
+    shop.scene->now_ms += 101 * 1000;
+    scene_finish(scene_visit(shop.scene, &shop.visitor), &renewed);
+    ses_session *session = scene_visit(shop.scene, &renewed);
+    assert_ok(ses_commit_within(session, &shop, NULL)); /* no connection at all */
+    ses_release(session);
+    shop_close(&shop);
+}
+
 /* ---- mistakes and faults ---- */
 
 void without_a_transaction_it_is_refused_and_nothing_is_lost(void **state)

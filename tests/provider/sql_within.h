@@ -23,6 +23,8 @@ void rows_and_counter_agree_after_a_storm_with_rollbacks(void **state);
 void new_session_exists_once_the_transaction_is_committed(void **state);
 void ended_session_is_gone_also_within(void **state);
 void renewed_session_is_followed(void **state);
+void cookie_of_a_new_id_is_sent_also_after_a_rollback(void **state);
+void first_use_of_a_new_id_needs_no_transaction(void **state);
 void without_a_transaction_it_is_refused_and_nothing_is_lost(void **state);
 void without_changes_the_connection_is_not_used(void **state);
 void lost_connection_is_unavailable_and_stores_nothing(void **state);
@@ -36,6 +38,8 @@ void lost_connection_is_unavailable_and_stores_nothing(void **state);
      cmocka_unit_test(new_session_exists_once_the_transaction_is_committed),                       \
      cmocka_unit_test(ended_session_is_gone_also_within),                                          \
      cmocka_unit_test(renewed_session_is_followed),                                                \
+     cmocka_unit_test(cookie_of_a_new_id_is_sent_also_after_a_rollback),                           \
+     cmocka_unit_test(first_use_of_a_new_id_needs_no_transaction),                                 \
      cmocka_unit_test(without_a_transaction_it_is_refused_and_nothing_is_lost),                    \
      cmocka_unit_test(without_changes_the_connection_is_not_used),                                 \
      cmocka_unit_test(lost_connection_is_unavailable_and_stores_nothing)

@@ -309,7 +309,7 @@ static void answer_that_comes_in_drops_ends_with_the_budget(void **state)
 static void connection_of_half_an_answer_is_never_used_again(void **state)
 {
     (void)state;
-    struct memcached_shop *shop = open_by_proxy(600);
+    struct memcached_shop *shop = open_by_proxy(1600);
     const struct ses_key first = new_key(), second = new_key();
     (void)put(&shop->f, &first, "even");
     (void)put(&shop->f, &second, "odds");

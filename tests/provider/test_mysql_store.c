@@ -276,7 +276,7 @@ static void table_of_another_shape_is_refused_in_one_line(void **state)
     say("CREATE TABLE sesame_schema SELECT 2 AS version");
     assert_refused(NULL, "of version 2, and this build knows 1");
     say("DELETE FROM sesame_schema");
-    assert_refused(NULL, "of version -1");
+    assert_refused(without_create_table, "of version -1");
 }
 
 /* ---- later versions ---- */
@@ -338,6 +338,8 @@ static void making_that_was_cut_off_anywhere_is_finished_by_the_next(void **stat
         say("UPDATE sesame_schema SET version = 0");
         if (done == 1)
             say("DROP TABLE sesame_schema");
+        if (done == 2)
+            say("DELETE FROM sesame_schema");
         assert_ok(mysql_shop_open(&shop, dsn, NULL));
         assert_int_equal(number("SELECT SUM(version) FROM sesame_schema"), 1);
         sql_shop_close(&shop);

@@ -305,6 +305,18 @@ static void a_touch_that_meets_another_is_no_error(void **state)
     assert_int_equal(scene_count(scene), 0);
 }
 
+static void a_touch_that_finds_the_store_full_is_no_error(void **state)
+{
+    struct scene *scene = *state;
+    const struct visitor visitor = scene_visitor(scene, 1);
+    atomic_store(&scene->now_ms, SCENE_START_MS + TOUCH_S * 1000);
+    fake_provider_fail_call(FAKE_TOUCH, 1, SES_ERR_FULL, FAKE_BEFORE_ACT);
+    ses_session *session = scene_visit(scene, &visitor);
+    scene_finish(session, NULL);
+    assert_int_equal(fake_calls(FAKE_TOUCH), 1);
+    assert_int_equal(stored_int(scene, &visitor, "n"), 1);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, scene_set_up, scene_tear_down)
@@ -324,6 +336,7 @@ int main(void)
         TEST(a_save_extends_and_is_not_touched_as_well),
         TEST(a_background_request_does_not_extend),
         TEST(a_touch_that_meets_another_is_no_error),
+        TEST(a_touch_that_finds_the_store_full_is_no_error),
     };
     return cmocka_run_group_tests_name("lifetime", tests, NULL, NULL);
 }

@@ -160,7 +160,7 @@ struct ses_provider_ops {
 
     /** Move the expiry forward (never back: then nothing changes, and it is OK) if the
      *  record is alive and of version @p expected; the version stays.
-     *  #SES_ERR_CONFLICT, #SES_ERR_NOT_FOUND. Required. */
+     *  #SES_ERR_CONFLICT, #SES_ERR_NOT_FOUND, #SES_ERR_FULL. Required. */
     int (*touch)(void *self, const struct ses_key *key, int64_t now_ms, uint64_t expected,
                  int64_t expires_ms);
 
@@ -199,8 +199,8 @@ struct ses_provider_ops {
      * operations. #SES_ERR_INVALID: no transaction is open on it. #SES_ERR_CONFLICT: the database
      * gave the transaction up, and all of it may be tried anew. */
 
-    /** As load, of what is stored now, whatever the transaction has read before; and nobody else
-     *  changes or removes it until the transaction ends. */
+    /** As load, of what is stored now, whatever the transaction has read before (or
+     *  #SES_ERR_CONFLICT); and nobody else changes or removes it until the transaction ends. */
     int (*load_within)(void *self, void *connection, const struct ses_key *key, int64_t now_ms,
                        struct ses_record *ret_record);
 
