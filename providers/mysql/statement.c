@@ -160,6 +160,7 @@ struct row {
     struct sql_value values[SQL_COLUMNS_MOST];
     unsigned long lengths[SQL_COLUMNS_MOST];
     my_bool nulls[SQL_COLUMNS_MOST];
+    bool grown; /* to be bound anew, once all of a row has been read */
 };
 
 static bool make_room(struct mysql_room *room, size_t size)
@@ -216,8 +217,8 @@ static int read_bytes(struct mysql_connection *c, const struct mysql_statement *
             return out_of_memory(c);
         row->binds[i].buffer = c->rooms[i].bytes;
         row->binds[i].buffer_length = c->rooms[i].size;
-        if (mysql_stmt_fetch_column(statement->handle, &row->binds[i], (unsigned)i, 0) ||
-            mysql_stmt_bind_result(statement->handle, row->binds))
+        row->grown = true;
+        if (mysql_stmt_fetch_column(statement->handle, &row->binds[i], (unsigned)i, 0))
             return mysql_provider_fail_statement(c, statement->handle);
     }
     row->values[i].bytes = (struct ses_slice){ row->binds[i].buffer, row->lengths[i] };
@@ -233,6 +234,9 @@ static int read_row(struct mysql_connection *c, const struct mysql_statement *st
         if (row->values[i].type == SQL_BYTES)
             r = read_bytes(c, statement, row, i);
     }
+    if (r == SES_OK && row->grown && mysql_stmt_bind_result(statement->handle, row->binds))
+        r = mysql_provider_fail_statement(c, statement->handle);
+    row->grown = false;
     return r == SES_OK ? call->fn(call->arg, row->values) : r;
 }
 
