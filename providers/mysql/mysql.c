@@ -12,6 +12,8 @@
  *  - Loses: nothing at a crash of a client; at one of the server what
  * innodb_flush_log_at_trx_commit says, at a failover what the replica had not got.
  *  - Owners: counted in the transaction that adds one, under a lock of the user's name.
+ *  - Threads: mysql_thread_init() and mysql_thread_end() are empty in libmariadb 3, so threads that
+ * pass through owe nothing, and no call is made that an application's thread would have to end.
  *  - Fork: a child lets go of its copies of the connections, and the server learns nothing of it.
  *  - Waits: for half of the budget in each call, by the library's calls that do not block
  * (statement.c); then SES_ERR_UNAVAILABLE.
