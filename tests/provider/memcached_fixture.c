@@ -105,6 +105,14 @@ void memcached_settings(void *instance)
     memcached->budget_ms = 2000;
 }
 
+void memcached_patient_settings(void *instance)
+{
+    struct memcached *memcached = instance;
+    memcached_settings(instance);
+    memcached->connect_ms = 5000;
+    memcached->budget_ms = 20000;
+}
+
 static void note_line(void *arg, enum ses_log_level level, const char *line)
 {
     struct memcached_shop *shop = arg;

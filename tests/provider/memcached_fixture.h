@@ -23,6 +23,8 @@ char *memcached_config_of(const struct server *server, char config[CONFIG_ROOM])
 
 /* The settings as they are without any. */
 void memcached_settings(void *instance);
+void memcached_patient_settings(
+    void *instance); /* nothing is about time: a busy machine may stand still */
 
 /* A fixture (provider/fixture.h) whose store is opened with that text, and what it tells. */
 struct memcached_shop {

@@ -78,6 +78,14 @@ void redis_settings(void *instance)
     redis->budget_ms = 2000;
 }
 
+void redis_patient_settings(void *instance)
+{
+    struct redis *redis = instance;
+    redis_settings(instance);
+    redis->connect_ms = 5000;
+    redis->budget_ms = 20000;
+}
+
 static void note_line(void *arg, enum ses_log_level level, const char *line)
 {
     struct redis_shop *shop = arg;

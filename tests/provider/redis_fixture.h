@@ -22,6 +22,8 @@ char *redis_tcp_url(const struct server *server, const char *parameters, char ur
 
 /* The settings as they are without any. */
 void redis_settings(void *instance);
+void redis_patient_settings(
+    void *instance); /* nothing is about time: a busy machine may stand still */
 
 /* A fixture (provider/fixture.h) whose store is opened with that text, and what it tells. */
 struct redis_shop {

@@ -15,6 +15,13 @@ void sql_shop_settings(void *instance)
     sql->budget_ms = 2000;
 }
 
+void sql_patient_settings(void *instance)
+{
+    struct sql *sql = instance;
+    sql_shop_settings(instance);
+    sql->budget_ms = 20000;
+}
+
 static void note_line(void *arg, enum ses_log_level level, const char *line)
 {
     struct sql_shop *shop = arg;
@@ -66,5 +73,6 @@ void sql_shop_close(struct sql_shop *shop)
 
 int sql_storm_open(struct sql_shop *shop)
 {
-    return sql_shop_open(shop, storm_subject.ops, storm_subject.config, storm_subject.settings);
+    return sql_shop_open(shop, storm_subject.ops, storm_subject.config,
+                         storm_subject.settings ? storm_subject.settings : sql_patient_settings);
 }

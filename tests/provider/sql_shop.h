@@ -23,4 +23,7 @@ void sql_shop_close(struct sql_shop *shop);
 /* The settings as they are without any, but that a missing table is made. */
 void sql_shop_settings(void *instance);
 
+/* The same where nothing is about time: a busy machine may stand still. */
+void sql_patient_settings(void *instance);
+
 #endif

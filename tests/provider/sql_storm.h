@@ -11,7 +11,7 @@
 struct sql_subject {
     const struct ses_provider_ops *ops;
     const char *config;               /* with neither " nor \ in it */
-    void (*settings)(void *instance); /* NULL: sql_shop_settings */
+    void (*settings)(void *instance); /* NULL: sql_patient_settings */
     void (*settle)(void); /* until the server is done with what a killed client has sent; or NULL */
     void (*check)(void);  /* is the database itself sound? Or NULL */
 };

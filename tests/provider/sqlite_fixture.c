@@ -10,6 +10,13 @@ void sqlite_settings_of(void *instance)
     store->durability = SQLITE_DURABLE_NORMAL;
 }
 
+void sqlite_patient_settings(void *instance)
+{
+    struct sqlite_store *store = instance;
+    sqlite_settings_of(instance);
+    store->sql.budget_ms = 20000;
+}
+
 char *db_path(const char *name, char path[DB_PATH_ROOM])
 {
     (void)snprintf(path, DB_PATH_ROOM, "%s/%s", own_folder(), name);

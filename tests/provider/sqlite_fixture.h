@@ -14,6 +14,7 @@ extern const struct ses_provider_ops ses_provider_sqlite;
 
 /* The settings as they are without any, but that a missing table is made. */
 void sqlite_settings_of(void *instance);
+void sqlite_patient_settings(void *instance); /* see sql_patient_settings() */
 
 /* A file of that name in the program's own folder. */
 enum { DB_PATH_ROOM = 200 };

@@ -13,7 +13,7 @@ int main(void)
         .size = sizeof subject,
         .ops = &ses_provider_memcached,
         .provider_config = memcached_config_of(&server, config),
-        .settings = memcached_settings,
+        .settings = memcached_patient_settings,
         .shared = true,
         .rounds = 2000,
     };

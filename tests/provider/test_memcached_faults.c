@@ -7,7 +7,7 @@
 #include <signal.h>
 #include <stdio.h>
 
-enum { BUDGET_MS = 2000, SLACK_MS = 1000 };
+enum { BUDGET_MS = 2000, SLACK_MS = 2000 };
 
 static struct server server;
 static struct proxy proxy;

@@ -12,7 +12,7 @@ int main(void)
         .size = sizeof subject,
         .ops = &ses_provider_mysql,
         .provider_config = mysql_unix_dsn(&server, "", dsn),
-        .settings = sql_shop_settings,
+        .settings = sql_patient_settings,
         .shared = true,
     };
     return ses_conformance_run(&subject);

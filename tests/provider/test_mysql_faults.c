@@ -9,7 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { BUDGET_MS = 2000, SLACK_MS = 1000 };
+enum { BUDGET_MS = 2000, SLACK_MS = 2000 };
 
 static struct server server;
 static struct proxy proxy;

@@ -16,7 +16,7 @@ int main(void)
         .size = sizeof subject,
         .ops = &ses_provider_mysql,
         .provider_config = mysql_unix_dsn(&server, "", dsn),
-        .settings = sql_shop_settings,
+        .settings = sql_patient_settings,
         .shared = true,
         .rounds = 100000,
     };

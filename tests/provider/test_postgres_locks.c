@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { BUDGET_MS = 1600, SLACK_MS = 1000 };
+enum { BUDGET_MS = 1600, SLACK_MS = 2000 };
 
 static struct server server;
 static struct sql_shop shop;

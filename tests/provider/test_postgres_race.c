@@ -26,7 +26,7 @@ int main(void)
         .size = sizeof subject,
         .ops = &ses_provider_postgres,
         .provider_config = postgres_words(&server, "", words),
-        .settings = sql_shop_settings,
+        .settings = sql_patient_settings,
         .shared = true,
         .rounds = 100000,
     };

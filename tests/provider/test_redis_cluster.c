@@ -12,7 +12,7 @@ int main(void)
         .size = sizeof subject,
         .ops = &ses_provider_redis,
         .provider_config = cluster_url(&cluster, 0, "", url),
-        .settings = redis_settings,
+        .settings = redis_patient_settings,
         .shared = true,
         .rounds = 2000,
     };

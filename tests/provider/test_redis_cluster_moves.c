@@ -7,7 +7,7 @@
 
 #include <stdio.h>
 
-enum { BUDGET_MS = 2000, SLACK_MS = 1000, THIRD = SLOTS / 3, THREADS = 4 };
+enum { BUDGET_MS = 2000, SLACK_MS = 2000, THIRD = SLOTS / 3, THREADS = 4 };
 
 static struct redis_cluster cluster;
 

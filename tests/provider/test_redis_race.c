@@ -15,7 +15,7 @@ int main(void)
         .size = sizeof subject,
         .ops = &ses_provider_redis,
         .provider_config = redis_unix_url(&server, "", url),
-        .settings = redis_settings,
+        .settings = redis_patient_settings,
         .shared = true,
         .rounds = 100000,
     };

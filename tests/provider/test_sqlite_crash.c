@@ -18,7 +18,7 @@ int main(void)
     storm_subject = (struct sql_subject){
         .ops = &ses_provider_sqlite,
         .config = db_path("crash.db", path),
-        .settings = sqlite_settings_of,
+        .settings = sqlite_patient_settings,
         .check = check_file,
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

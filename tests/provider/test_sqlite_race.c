@@ -13,7 +13,7 @@ int main(void)
         .size = sizeof subject,
         .ops = &ses_provider_sqlite,
         .provider_config = db_path("s.db", path),
-        .settings = sqlite_settings_of,
+        .settings = sqlite_patient_settings,
         .shared = true,
         .rounds = 100000,
     };

@@ -145,7 +145,7 @@ int main(void)
     storm_subject = (struct sql_subject){
         .ops = &ses_provider_sqlite,
         .config = db_path("storm.db", path),
-        .settings = sqlite_settings_of,
+        .settings = sqlite_patient_settings,
         .check = check_file,
     };
     if (ses_provider_register(&ses_provider_sqlite) != SES_OK)
