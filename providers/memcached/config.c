@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "memcached/config.h"
 
+#include "shared/text.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <sys/un.h>
@@ -103,9 +105,7 @@ const char *memcached_config_read(struct memcached_config *config, const char *t
     if (!text[0])
         return "providerConfig names the servers: host:port;host:port";
     for (char *at = config->text, *next; at && !problem; at = next) {
-        next = strchr(at, ';');
-        if (next)
-            *next++ = '\0';
+        next = text_cut(at, ';');
         if (!at[0])
             problem = "between two semicolons, or after the last one, stands no server";
         else

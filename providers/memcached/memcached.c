@@ -16,6 +16,7 @@
  */
 
 #include "memcached/visit.h"
+#include "shared/settings.h"
 
 /* ---- life time ---- */
 
@@ -248,36 +249,7 @@ static int memcached_ping(void *self)
 /* ---- the vtable ---- */
 
 static const struct ses_setting memcached_settings[] = {
-    {
-        .name = "keyPrefix",
-        .type = SES_SETTING_TEXT,
-        .offset = offsetof(struct memcached, key_prefix),
-        .max = 64,
-    },
-    {
-        .name = "poolSize",
-        .type = SES_SETTING_INT,
-        .offset = offsetof(struct memcached, pool_size),
-        .min = 1,
-        .max = 10000,
-        .preset = 16,
-    },
-    {
-        .name = "connectTimeoutMs",
-        .type = SES_SETTING_INT,
-        .offset = offsetof(struct memcached, connect_ms),
-        .min = 10,
-        .max = 60000,
-        .preset = 500,
-    },
-    {
-        .name = "budgetMs",
-        .type = SES_SETTING_INT,
-        .offset = offsetof(struct memcached, budget_ms),
-        .min = 20,
-        .max = 60000,
-        .preset = 2000,
-    },
+    KEY_SERVER_SETTINGS(struct memcached),
     { 0 },
 };
 

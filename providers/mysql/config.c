@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "mysql/config.h"
 
+#include "shared/text.h"
+
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,50 +12,6 @@ static const char default_port[] = "3306";
 static const char default_path[] = "/tmp/mysql.sock";
 
 enum { PATH_MOST = 107, HOST_MOST = 255, USER_MOST = 128, DATABASE_MOST = 64 * 4 };
-
-/* ---- pieces ---- */
-
-/* Cuts the text at the mark. @return what follows, or NULL. */
-static char *cut_at(char *text, char mark)
-{
-    char *at = strchr(text, mark);
-    if (!at)
-        return NULL;
-    *at = '\0';
-    return at + 1;
-}
-
-static char *cut_at_last(char *text, char mark)
-{
-    char *at = strrchr(text, mark);
-    return at ? cut_at(at, mark) : NULL;
-}
-
-static int hex_digit(char c)
-{
-    static const char digits[] = "0123456789abcdef";
-    const char *found = c ? strchr(digits, c | 0x20) : NULL;
-    return found ? (int)(found - digits) : -1;
-}
-
-/* %41 is A, in place. A NUL would end the text early. */
-static bool decode_percents(char *text)
-{
-    char *out = text;
-    for (const char *in = text; *in; in++) {
-        if (*in != '%') {
-            *out++ = *in;
-            continue;
-        }
-        const int high = hex_digit(in[1]), low = high < 0 ? -1 : hex_digit(in[2]);
-        if (low < 0 || high * 16 + low == 0)
-            return false;
-        *out++ = (char)(high * 16 + low);
-        in += 2;
-    }
-    *out = '\0';
-    return true;
-}
 
 /* ---- the address ---- */
 
@@ -80,12 +38,12 @@ static const char *read_tcp(struct mysql_config *config, char *text)
 {
     char *port;
     if (text[0] == '[') {
-        char *rest = cut_at(++text, ']');
+        char *rest = text_cut(++text, ']');
         if (!rest || (*rest && *rest != ':'))
             return "in the DSN, an IPv6 address is written tcp([::1]:3306)";
         port = *rest ? rest + 1 : NULL;
     } else {
-        port = cut_at(text, ':');
+        port = text_cut(text, ':');
         if (port && strchr(port, ':'))
             return "in the DSN, an IPv6 address is written tcp([::1]:3306)";
     }
@@ -115,7 +73,7 @@ static const char *read_unix(struct mysql_config *config, const char *path)
 /* [protocol[(address)]] */
 static const char *read_place(struct mysql_config *config, char *text)
 {
-    char *address = cut_at(text, '(');
+    char *address = text_cut(text, '(');
     const size_t len = address ? strlen(address) : 0;
     if (address && (len == 0 || address[len - 1] != ')'))
         return "in the DSN, an address ends with a parenthesis: tcp(host:port)/database";
@@ -251,9 +209,9 @@ static const char *read_parameters(struct mysql_config *config, char *query)
 {
     const char *problem = NULL;
     while (query && *query && !problem) {
-        char *rest = cut_at(query, '&');
-        char *value = cut_at(query, '=');
-        if (!value || !decode_percents(value))
+        char *rest = text_cut(query, '&');
+        char *value = text_cut(query, '=');
+        if (!value || !text_decode_percents(value))
             return "in the DSN, a parameter is written name=value, with %XX for special "
                    "characters, and %2F for a slash";
         problem = set_parameter(config, query, value);
@@ -268,10 +226,10 @@ static const char *read_parameters(struct mysql_config *config, char *query)
 
 static const char *read_database(struct mysql_config *config, char *text)
 {
-    const char *problem = read_parameters(config, cut_at(text, '?'));
+    const char *problem = read_parameters(config, text_cut(text, '?'));
     if (problem)
         return problem;
-    if (!decode_percents(text) || !*text || strlen(text) > DATABASE_MOST)
+    if (!text_decode_percents(text) || !*text || strlen(text) > DATABASE_MOST)
         return "in the DSN, a database is named behind the last slash: "
                "user:password@tcp(host:port)/database";
     config->database = text;
@@ -282,16 +240,16 @@ static const char *read_database(struct mysql_config *config, char *text)
  * password may hold any of them. */
 static const char *read_dsn(struct mysql_config *config, char *text)
 {
-    char *database = cut_at_last(text, '/');
+    char *database = text_cut_last(text, '/');
     if (!database)
         return "the DSN has no slash before the database: user:password@tcp(host:port)/database";
     const char *problem = read_database(config, database);
     if (problem)
         return problem;
-    char *place = cut_at_last(text, '@');
+    char *place = text_cut_last(text, '@');
     config->user = config->password = "";
     if (place) {
-        const char *password = cut_at(text, ':');
+        const char *password = text_cut(text, ':');
         config->user = text;
         config->password = password ? password : "";
     }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "redis/config.h"
 
+#include "shared/text.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,42 +14,6 @@ static const char default_port[] = "6379";
 static const char default_sentinel_port[] = "26379";
 
 /* ---- pieces ---- */
-
-/* Cuts the text at the mark. @return what follows, or NULL. */
-static char *cut_at(char *text, char mark)
-{
-    char *at = strchr(text, mark);
-    if (!at)
-        return NULL;
-    *at = '\0';
-    return at + 1;
-}
-
-static int hex_digit(char c)
-{
-    static const char digits[] = "0123456789abcdef";
-    const char *found = c ? strchr(digits, c | 0x20) : NULL;
-    return found ? (int)(found - digits) : -1;
-}
-
-/* %41 is A, in place. A NUL would end the text early. */
-static bool decode_percents(char *text)
-{
-    char *out = text;
-    for (const char *in = text; *in; in++) {
-        if (*in != '%') {
-            *out++ = *in;
-            continue;
-        }
-        const int high = hex_digit(in[1]), low = high < 0 ? -1 : hex_digit(in[2]);
-        if (low < 0 || high * 16 + low == 0)
-            return false;
-        *out++ = (char)(high * 16 + low);
-        in += 2;
-    }
-    *out = '\0';
-    return true;
-}
 
 static bool number(const char *text, int64_t min, int64_t max, int64_t *ret)
 {
@@ -82,12 +48,12 @@ static const char *add_address(struct redis_config *config, char *text)
     char *port = NULL;
     if (text[0] == '[') {
         text++;
-        char *rest = cut_at(text, ']');
+        char *rest = text_cut(text, ']');
         if (!rest || (*rest && *rest != ':'))
             return "an IPv6 address is written [::1]:6379";
         port = *rest ? rest + 1 : NULL;
     } else {
-        port = cut_at(text, ':');
+        port = text_cut(text, ':');
     }
     if (!text[0])
         return "an address has no host: write host:port";
@@ -102,7 +68,7 @@ static const char *add_addresses(struct redis_config *config, char *list, char s
 {
     const char *problem = NULL;
     while (list && !problem) {
-        char *rest = cut_at(list, separator);
+        char *rest = text_cut(list, separator);
         problem = add_address(config, list);
         list = rest;
     }
@@ -168,9 +134,9 @@ static const char *read_parameters(struct redis_config *config, char *query)
 {
     const char *problem = NULL;
     while (query && *query && !problem) {
-        char *rest = cut_at(query, '&');
-        char *value = cut_at(query, '=');
-        if (!value || !decode_percents(value))
+        char *rest = text_cut(query, '&');
+        char *value = text_cut(query, '=');
+        if (!value || !text_decode_percents(value))
             return "a parameter of the URL is written name=value, with %XX for special characters";
         problem = set_parameter(config, query, value);
         query = rest;
@@ -180,10 +146,10 @@ static const char *read_parameters(struct redis_config *config, char *query)
 
 static const char *read_credentials(struct redis_config *config, char *text)
 {
-    char *password = cut_at(text, ':');
+    char *password = text_cut(text, ':');
     if (!password)
         return "in the URL, a password stands after a colon: redis://:password@host";
-    if (!decode_percents(text) || !decode_percents(password))
+    if (!text_decode_percents(text) || !text_decode_percents(password))
         return "in the URL, special characters of user and password are written %XX";
     config->user = *text ? text : NULL;
     config->password = password;
@@ -194,8 +160,8 @@ static const char *read_credentials(struct redis_config *config, char *text)
 static const char *read_path(struct redis_config *config, char *path)
 {
     if (config->mode == REDIS_SENTINEL) {
-        char *rest = path ? cut_at(path, '/') : NULL;
-        if (!path || !*path || !decode_percents(path))
+        char *rest = path ? text_cut(path, '/') : NULL;
+        if (!path || !*path || !text_decode_percents(path))
             return "the name of the master is missing: sentinel://host:port,host:port/master";
         config->master = path;
         path = rest;
@@ -209,7 +175,7 @@ static const char *read_path(struct redis_config *config, char *path)
 
 static const char *read_url(struct redis_config *config, char *rest, bool is_unix)
 {
-    const char *problem = read_parameters(config, cut_at(rest, '?'));
+    const char *problem = read_parameters(config, text_cut(rest, '?'));
     if (problem)
         return problem;
     char *hosts = strrchr(rest, '@');
@@ -221,9 +187,10 @@ static const char *read_url(struct redis_config *config, char *rest, bool is_uni
     if (problem)
         return problem;
     if (is_unix)
-        return decode_percents(hosts) && hosts[0] == '/' ? add_address(config, hosts)
-                                                         : "a unix socket is written unix:///path";
-    char *path = cut_at(hosts, '/');
+        return text_decode_percents(hosts) && hosts[0] == '/'
+                   ? add_address(config, hosts)
+                   : "a unix socket is written unix:///path";
+    char *path = text_cut(hosts, '/');
     problem = add_addresses(config, hosts, ',');
     return problem ? problem : read_path(config, path);
 }
@@ -250,7 +217,7 @@ static const char *read_list(struct redis_config *config, char *text)
     char *fields[8] = { 0 };
     size_t count = 0;
     for (char *at = text, *next; at && count < 8; count++, at = next) {
-        next = cut_at(at, ',');
+        next = text_cut(at, ',');
         fields[count] = at;
     }
     if (fields[1] && *fields[1] && !number(fields[1], 1, 10000, &config->pool_size))

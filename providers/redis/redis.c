@@ -21,6 +21,7 @@
 
 #include "redis/users.h"
 #include "redis/walk.h"
+#include "shared/settings.h"
 #include "shared/tls.h"
 
 #include <stdlib.h>
@@ -359,36 +360,7 @@ static int redis_ping(void *self)
 /* ---- the vtable ---- */
 
 static const struct ses_setting redis_settings[] = {
-    {
-        .name = "keyPrefix",
-        .type = SES_SETTING_TEXT,
-        .offset = offsetof(struct redis, key_prefix),
-        .max = 64,
-    },
-    {
-        .name = "poolSize",
-        .type = SES_SETTING_INT,
-        .offset = offsetof(struct redis, pool_size),
-        .min = 1,
-        .max = 10000,
-        .preset = 16,
-    },
-    {
-        .name = "connectTimeoutMs",
-        .type = SES_SETTING_INT,
-        .offset = offsetof(struct redis, connect_ms),
-        .min = 10,
-        .max = 60000,
-        .preset = 500,
-    },
-    {
-        .name = "budgetMs",
-        .type = SES_SETTING_INT,
-        .offset = offsetof(struct redis, budget_ms),
-        .min = 20,
-        .max = 60000,
-        .preset = 2000,
-    },
+    KEY_SERVER_SETTINGS(struct redis),
     {
         .name = "waitReplicas",
         .type = SES_SETTING_INT,
