@@ -115,28 +115,70 @@ static bool connect_any(struct mysql_connection *c, struct mysql_store *store)
     return place.path ? connect_to(c, store, &place) : connect_tcp(c, store);
 }
 
+/* ---- texts ---- */
+
+static void take_number(MYSQL_RES *result, int64_t *ret_number)
+{
+    MYSQL_ROW row = mysql_fetch_row(result);
+    if (row && row[0])
+        *ret_number = strtoll(row[0], NULL, 10);
+}
+
+static int query(struct mysql_connection *c, const char *text, int64_t *ret_number)
+{
+    if (!talk_query(&c->talk, text))
+        return mysql_provider_fail(c);
+    if (mysql_field_count(c->talk.mysql) == 0)
+        return SES_OK;
+    MYSQL_RES *result = talk_result(&c->talk);
+    if (!result)
+        return mysql_provider_fail(c);
+    take_number(result, ret_number);
+    mysql_free_result(result);
+    return SES_OK;
+}
+
+static int run_text(struct mysql_connection *c, const char *text, int64_t *ret_number)
+{
+    talk_work(&c->talk, true);
+    const int r = query(c, text, ret_number);
+    talk_work(&c->talk, false);
+    return r;
+}
+
 /* ---- settling ---- */
+
+/* The server, too, ends what nobody waits for any more, and a little sooner, so that a row that
+ * somebody else holds is told from a server that does not answer. InnoDB counts whole seconds; the
+ * limit in the comment is MariaDB's, and no other reads that. */
+static int set_patience(struct mysql_connection *c, int64_t patience_ms)
+{
+    char text[200];
+    int64_t ignored;
+    const long long ms = patience_ms - patience_ms / 10, whole_s = ms >= 1000 ? ms / 1000 : 1;
+    (void)snprintf(text, sizeof text,
+                   "SET innodb_lock_wait_timeout = %lld, lock_wait_timeout = %lld "
+                   "/*M!, max_statement_time = %lld.%03lld */",
+                   whole_s, whole_s, ms / 1000, ms % 1000);
+    return run_text(c, text, &ignored);
+}
 
 /* What others may have preset for all their sessions does not reach ours: a value that does not
  * fit is an error, a statement alone is a transaction, and texts are what they are. */
 static int settle(struct mysql_connection *c, struct mysql_store *store)
 {
-    char text[400];
+    static const char *const texts[] = {
+        "SET character_set_client = utf8mb4, character_set_connection = utf8mb4, "
+        "character_set_results = NULL, sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', "
+        "autocommit = 1, sql_safe_updates = 0, sql_select_limit = DEFAULT",
+        "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
+    };
     int64_t ignored, most = 0;
-    const long long lock_s = store->sql.budget_ms / 2000 > 0 ? store->sql.budget_ms / 2000 : 1;
-    (void)snprintf(text, sizeof text,
-                   "SET character_set_client = utf8mb4, character_set_connection = utf8mb4, "
-                   "character_set_results = NULL, "
-                   "sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', autocommit = 1, "
-                   "sql_safe_updates = 0, sql_select_limit = DEFAULT, "
-                   "innodb_lock_wait_timeout = %lld, lock_wait_timeout = %lld",
-                   lock_s, lock_s);
-    int r = mysql_provider_ask(&c->base, text, c->talk.deadline, &ignored);
+    int r = set_patience(c, store->sql.budget_ms / 2);
+    for (size_t i = 0; i < sizeof texts / sizeof *texts && r == SES_OK; i++)
+        r = run_text(c, texts[i], &ignored);
     if (r == SES_OK)
-        r = mysql_provider_ask(&c->base, "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
-                               c->talk.deadline, &ignored);
-    if (r == SES_OK)
-        r = mysql_provider_ask(&c->base, "SELECT @@max_allowed_packet", c->talk.deadline, &most);
+        r = run_text(c, "SELECT @@max_allowed_packet", &most);
     c->packet_most = (uint64_t)most;
     atomic_store(&store->packet_most, c->packet_most);
     return r;
@@ -207,27 +249,16 @@ void mysql_provider_close_copy(struct sql_connection *connection)
         free_all(c);
 }
 
-/* ---- texts ---- */
-
-static void take_number(MYSQL_RES *result, int64_t *ret_number)
+/* Who makes or changes tables, or waits for the one that does, may take longer than a call. */
+static int allow_time(struct mysql_connection *c)
 {
-    MYSQL_ROW row = mysql_fetch_row(result);
-    if (row && row[0])
-        *ret_number = strtoll(row[0], NULL, 10);
-}
-
-static int ask(struct mysql_connection *c, const char *text, int64_t *ret_number)
-{
-    if (!talk_query(&c->talk, text))
-        return mysql_provider_fail(c);
-    if (mysql_field_count(c->talk.mysql) == 0)
+    const struct sql *sql = c->base.sql;
+    const int left = deadline_left_ms(c->talk.deadline);
+    const bool patient = left > sql->budget_ms;
+    if (patient == c->patient)
         return SES_OK;
-    MYSQL_RES *result = talk_result(&c->talk);
-    if (!result)
-        return mysql_provider_fail(c);
-    take_number(result, ret_number);
-    mysql_free_result(result);
-    return SES_OK;
+    c->patient = patient;
+    return set_patience(c, patient ? left : sql->budget_ms / 2);
 }
 
 int mysql_provider_ask(struct sql_connection *connection, const char *text,
@@ -237,8 +268,6 @@ int mysql_provider_ask(struct sql_connection *connection, const char *text,
     if (c->broken)
         return c->broken;
     c->talk.deadline = deadline;
-    talk_work(&c->talk, true);
-    const int r = ask(c, text, ret_number);
-    talk_work(&c->talk, false);
-    return r;
+    const int r = allow_time(c);
+    return r == SES_OK ? run_text(c, text, ret_number) : r;
 }

@@ -26,6 +26,7 @@ struct mysql_connection {
     struct mysql_room rooms[SQL_COLUMNS_MOST];
     uint64_t packet_most; /* bytes that the server takes at once */
     bool user_locked;     /* by SQL_LOCK_USER */
+    bool patient;         /* its time-outs are those of somebody who makes tables */
     int broken;           /* what every call answers, until it is closed */
     int socket_flags;     /* of one that is borrowed, as they were */
 };

@@ -12,6 +12,13 @@ enum {
     ERROR_DISK = 1030, /* "got error 28 from the storage engine" */
 };
 
+/* The server is there, and somebody else has what was asked for (set_patience() in connection.c).
+ */
+static bool is_out_of_time(unsigned error)
+{
+    return error == ER_LOCK_WAIT_TIMEOUT || error == ER_STATEMENT_TIMEOUT;
+}
+
 static bool is_of_client(unsigned error)
 {
     return (error >= ERROR_OF_CLIENT && error < ERROR_OF_CLIENT + 1000) ||
@@ -22,7 +29,6 @@ static int code_of(unsigned error)
 {
     switch (error) {
     case ER_LOCK_DEADLOCK:
-    case ER_LOCK_WAIT_TIMEOUT:
     case ER_CHECKREAD: /* another transaction changed the row meanwhile */
         return SQL_AGAIN;
     case ER_RECORD_FILE_FULL:
@@ -60,7 +66,7 @@ static int code_of(unsigned error)
 static bool may_name_values(unsigned error)
 {
     return !is_of_client(error) && code_of(error) == SES_ERR_UNAVAILABLE &&
-           error != ER_SERVER_SHUTDOWN && error != ER_CON_COUNT_ERROR &&
+           !is_out_of_time(error) && error != ER_SERVER_SHUTDOWN && error != ER_CON_COUNT_ERROR &&
            error != ER_OPTION_PREVENTS_STATEMENT && error != ER_QUERY_INTERRUPTED &&
            error != ER_CONNECTION_KILLED && error != ER_TOO_MANY_USER_CONNECTIONS &&
            error != ER_HOST_IS_BLOCKED && error != ER_HOST_NOT_PRIVILEGED;
@@ -69,6 +75,7 @@ static bool may_name_values(unsigned error)
 static int fail(struct mysql_connection *c, unsigned error, const char *text)
 {
     const int code = c->talk.late ? SES_ERR_UNAVAILABLE : code_of(error);
+    c->base.answered = !c->talk.late && is_out_of_time(error);
     if (c->talk.late)
         (void)snprintf(c->base.why, sizeof c->base.why, "no answer in time");
     else if (may_name_values(error))
