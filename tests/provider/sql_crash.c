@@ -136,16 +136,16 @@ void killed_writer_loses_nothing_tears_nothing_and_brings_nothing_back(void **st
         if (child == 0)
             write_until_killed(&key, told, round);
         kill_after(child, told, round);
-        if (storm_subject.settle)
-            storm_subject.settle();
+        if (sql_subject.settle)
+            sql_subject.settle();
         assert_survives(&key, told);
         ended += told->ended == 2;
     }
     (void)printf("# %u killed, after %llu writes and %u ends\n", rounds,
                  (unsigned long long)told->writes, ended);
     assert_int_equal(shop.lines, 0);
-    if (storm_subject.check)
-        storm_subject.check();
+    if (sql_subject.check)
+        sql_subject.check();
     sql_shop_close(&shop);
     (void)munmap(told, sizeof *told);
 }

@@ -5,7 +5,7 @@
 
 #include <stdio.h>
 
-struct sql_subject storm_subject;
+struct sql_subject sql_subject;
 
 void sql_shop_settings(void *instance)
 {
@@ -73,6 +73,6 @@ void sql_shop_close(struct sql_shop *shop)
 
 int sql_storm_open(struct sql_shop *shop)
 {
-    return sql_shop_open(shop, storm_subject.ops, storm_subject.config,
-                         storm_subject.settings ? storm_subject.settings : sql_patient_settings);
+    return sql_shop_open(shop, sql_subject.ops, sql_subject.config,
+                         sql_subject.settings ? sql_subject.settings : sql_patient_settings);
 }

@@ -20,6 +20,16 @@ int sql_shop_open(struct sql_shop *shop, const struct ses_provider_ops *ops, con
                   void (*settings)(void *instance));
 void sql_shop_close(struct sql_shop *shop);
 
+/* What the cases run on that are the same for all databases. */
+struct sql_subject {
+    const struct ses_provider_ops *ops;
+    const char *config;               /* with neither " nor \ in it */
+    void (*settings)(void *instance); /* NULL: of a shop; in a storm, the patient ones */
+    void (*settle)(void); /* until the server is done with what a killed client has sent; or NULL */
+    void (*check)(void);  /* is the database itself sound? Or NULL */
+};
+extern struct sql_subject sql_subject; /* to be set before */
+
 /* The settings as they are without any, but that a missing table is made. */
 void sql_shop_settings(void *instance);
 

@@ -15,8 +15,8 @@ static struct scene *open_scene(void)
     char json[800];
     (void)snprintf(json, sizeof json,
                    "{\"providerConfig\": \"%s\", \"createTable\": true, \"budgetMs\": 20000}",
-                   storm_subject.config);
-    return scene_new(storm_subject.ops->name, json);
+                   sql_subject.config);
+    return scene_new(sql_subject.ops->name, json);
 }
 
 void wait_for_all(const pid_t *children, int count)
@@ -292,8 +292,8 @@ void forks_of_a_process_whose_threads_are_at_work_harm_neither(void **state)
         saves += workers[i].saves;
     }
     (void)printf("# %d forks among %d saves of %d threads\n", FORKS, saves, WORKERS);
-    if (storm_subject.check)
-        storm_subject.check();
+    if (sql_subject.check)
+        sql_subject.check();
     sql_shop_close(&shop);
 }
 
@@ -327,8 +327,8 @@ void names_of_users_are_never_read_as_sql(void **state)
     (void)snprintf(json, sizeof json,
                    "{\"providerConfig\": \"%s\", \"createTable\": true, \"tablePrefix\": \"t32_\", "
                    "\"maxSessionsPerUser\": 2, \"whenUserFull\": \"refuse\"}",
-                   storm_subject.config);
-    struct scene *scene = scene_new(storm_subject.ops->name, json);
+                   sql_subject.config);
+    struct scene *scene = scene_new(sql_subject.ops->name, json);
     uint64_t logged_in = 0;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         for (int n = 0; n < 3; n++) {

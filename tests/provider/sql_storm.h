@@ -6,16 +6,8 @@
 
 #include <sys/types.h>
 
-/* Several processes that write to the same sessions of one database, and processes that fork. */
-
-struct sql_subject {
-    const struct ses_provider_ops *ops;
-    const char *config;               /* with neither " nor \ in it */
-    void (*settings)(void *instance); /* NULL: sql_patient_settings */
-    void (*settle)(void); /* until the server is done with what a killed client has sent; or NULL */
-    void (*check)(void);  /* is the database itself sound? Or NULL */
-};
-extern struct sql_subject storm_subject; /* to be set before */
+/* Several processes that write to the same sessions of one database, and processes that fork
+ * (sql_subject). */
 
 /* A session of its own, and a save of it; both as the store answers. */
 int sql_create_once(struct fixture *f, struct ses_key *ret_key, uint64_t *ret_version);
@@ -32,6 +24,15 @@ void forks_of_a_process_whose_threads_are_at_work_harm_neither(void **state);
 
 /* T-32: what a name may be made of, through a manager. */
 void names_of_users_are_never_read_as_sql(void **state);
+
+#define SQL_STORM_TESTS                                                                            \
+ cmocka_unit_test(keys_of_several_processes_are_all_kept),                                         \
+     cmocka_unit_test(one_counter_of_several_processes_counts_each),                               \
+     cmocka_unit_test(limit_of_a_user_holds_among_processes),                                      \
+     cmocka_unit_test(eight_threads_write_to_sessions_of_their_own),                               \
+     cmocka_unit_test(parent_and_child_go_on_with_connections_of_their_own),                       \
+     cmocka_unit_test(forks_of_a_process_whose_threads_are_at_work_harm_neither),                  \
+     cmocka_unit_test(names_of_users_are_never_read_as_sql)
 
 /* Processes that die in the middle of writing: sql_crash.c. */
 void killed_writer_loses_nothing_tears_nothing_and_brings_nothing_back(void **state);

@@ -22,8 +22,8 @@ static struct scene *open_scene(const char *more)
     char json[900];
     (void)snprintf(json, sizeof json,
                    "{\"providerConfig\": \"%s\", \"createTable\": true, \"budgetMs\": 20000%s}",
-                   storm_subject.config, more);
-    return scene_new(storm_subject.ops->name, json);
+                   sql_subject.config, more);
+    return scene_new(sql_subject.ops->name, json);
 }
 
 static struct shop shop_open(const char *more)
@@ -332,4 +332,30 @@ void lost_connection_is_unavailable_and_stores_nothing(void **state)
     assert_int_equal(counted(&shop), 1);
     ses_release(session);
     shop_close(&shop);
+}
+
+/* ---- for cases of a database's own ---- */
+
+int within_set_up(void **state)
+{
+    static struct within within;
+    *state = &within;
+    within.connection = application.connect();
+    return sql_storm_open(&within.shop);
+}
+
+int within_tear_down(void **state)
+{
+    struct within *within = *state;
+    application.close(within->connection);
+    sql_shop_close(&within->shop);
+    return 0;
+}
+
+int load_within(struct within *within)
+{
+    const struct ses_key key = new_key();
+    struct ses_record record = { 0 };
+    struct fixture *f = &within->shop.f;
+    return store_load_within(f->store, within->connection, &key, f->now, &record);
 }

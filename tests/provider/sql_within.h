@@ -4,7 +4,7 @@
 
 #include "provider/sql_storm.h"
 
-/* Sessions that are stored within transactions of the application (storm_subject, and these). */
+/* Sessions that are stored within transactions of the application (sql_subject, and these). */
 struct sql_application {
     void *(*connect)(void);
     void (*say)(void *connection, const char *text); /* must succeed */
@@ -43,5 +43,20 @@ void lost_connection_is_unavailable_and_stores_nothing(void **state);
      cmocka_unit_test(without_a_transaction_it_is_refused_and_nothing_is_lost),                    \
      cmocka_unit_test(without_changes_the_connection_is_not_used),                                 \
      cmocka_unit_test(lost_connection_is_unavailable_and_stores_nothing)
+
+/* ---- for cases of a database's own ---- */
+
+/* A store, and a connection of the application: the case's state. */
+struct within {
+    struct sql_shop shop;
+    void *connection;
+};
+
+#define CASE_WITHIN(name) cmocka_unit_test_setup_teardown(name, within_set_up, within_tear_down)
+int within_set_up(void **state);
+int within_tear_down(void **state);
+
+/* Asks by that connection for a session that does not exist. @return the code. */
+int load_within(struct within *within);
 
 #endif

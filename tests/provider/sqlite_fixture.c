@@ -23,6 +23,14 @@ char *db_path(const char *name, char path[DB_PATH_ROOM])
     return path;
 }
 
+char *db_new_path(char path[DB_PATH_ROOM])
+{
+    static int number;
+    char name[16];
+    (void)snprintf(name, sizeof name, "%d.db", number++);
+    return db_path(name, path);
+}
+
 int db_open_as(struct sql_shop *shop, const struct ses_provider_ops *ops, const char *path,
                void (*settings)(void *instance))
 {

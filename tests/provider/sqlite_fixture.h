@@ -19,6 +19,7 @@ void sqlite_patient_settings(void *instance); /* see sql_patient_settings() */
 /* A file of that name in the program's own folder. */
 enum { DB_PATH_ROOM = 200 };
 char *db_path(const char *name, char path[DB_PATH_ROOM]);
+char *db_new_path(char path[DB_PATH_ROOM]); /* of a name that none had before */
 
 /* NULL as settings: sqlite_settings_of. @return the code of opening; on failure no store. */
 int db_open(struct sql_shop *shop, const char *path, void (*settings)(void *instance));

@@ -21,7 +21,7 @@ int main(void)
         cmocka_unit_test(killed_writer_loses_nothing_tears_nothing_and_brings_nothing_back),
     };
     mysql_start(&server, NULL);
-    storm_subject = (struct sql_subject){
+    sql_subject = (struct sql_subject){
         .ops = &ses_provider_mysql,
         .config = mysql_unix_dsn(&server, "", dsn),
         .settle = wait_for_the_end_of_others,

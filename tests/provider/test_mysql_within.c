@@ -38,17 +38,9 @@ static void close_guest(void *connection)
 
 static void without_autocommit_a_transaction_is_always_open(void **state)
 {
-    MYSQL *guest = connect_guest();
-    struct ses_record record;
-    static struct sql_shop shop;
-    const struct ses_key key = new_key();
-    (void)state;
-    assert_ok(sql_storm_open(&shop));
-    say(guest, "SET autocommit = 0");
-    assert_code(store_load_within(shop.f.store, guest, &key, shop.f.now, &record),
-                SES_ERR_NOT_FOUND);
-    mysql_guest_end(guest);
-    sql_shop_close(&shop);
+    struct within *within = *state;
+    say(within->connection, "SET autocommit = 0");
+    assert_code(load_within(within), SES_ERR_NOT_FOUND);
 }
 
 int main(void)
@@ -56,10 +48,10 @@ int main(void)
     static char dsn[DSN_ROOM];
     const struct CMUnitTest tests[] = {
         SQL_WITHIN_TESTS,
-        cmocka_unit_test(without_autocommit_a_transaction_is_always_open),
+        CASE_WITHIN(without_autocommit_a_transaction_is_always_open),
     };
     mysql_start(&server, NULL);
-    storm_subject = (struct sql_subject){
+    sql_subject = (struct sql_subject){
         .ops = &ses_provider_mysql,
         .config = mysql_unix_dsn(&server, "", dsn),
     };

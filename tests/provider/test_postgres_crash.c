@@ -22,7 +22,7 @@ int main(void)
         cmocka_unit_test(killed_writer_loses_nothing_tears_nothing_and_brings_nothing_back),
     };
     postgres_start(&server, NULL);
-    storm_subject = (struct sql_subject){
+    sql_subject = (struct sql_subject){
         .ops = &ses_provider_postgres,
         .config = postgres_words(&server, "", words),
         .settle = wait_for_the_end_of_others,

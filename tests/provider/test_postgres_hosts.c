@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Hosts that hang or fail, copies of connections in a child, and TLS. */
-#include "provider/postgres_fixture.h"
+#include "provider/postgres_shop.h"
 
 #include "shared/deadline.h"
 
@@ -11,38 +11,6 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-static struct server server;
-static struct sql_shop shop;
-static PGconn *guest;
-static char words[WORDS_ROOM];
-
-static int empty_database(void **state)
-{
-    (void)state;
-    postgres_say(guest, "DROP SCHEMA public CASCADE; CREATE SCHEMA public");
-    return 0;
-}
-
-static int new_shop(void **state)
-{
-    (void)empty_database(state);
-    return postgres_open(&shop, words, NULL);
-}
-
-static int end_shop(void **state)
-{
-    (void)state;
-    sql_shop_close(&shop);
-    return 0;
-}
-
-static void wait_until(const char *question)
-{
-    const struct deadline deadline = deadline_in(20000);
-    while (postgres_ask_number(&server, question) == 0)
-        assert_false(deadline_passed(deadline));
-}
 
 /* ---- hosts ---- */
 
@@ -182,17 +150,11 @@ static void by_tls_all_works_and_a_wrong_name_is_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-#define CASE_ALONE(name)     cmocka_unit_test_setup(name, empty_database)
-#define CASE_IN_A_SHOP(name) cmocka_unit_test_setup_teardown(name, new_shop, end_shop)
         CASE_ALONE(host_that_hangs_leaves_the_others_their_time_and_is_not_asked_again),
         CASE_ALONE(each_host_that_fails_is_told_in_the_one_line),
         CASE_IN_A_SHOP(child_lets_go_of_its_copy_without_a_word_to_the_server),
         CASE_ALONE(by_tls_all_works_and_a_wrong_name_is_refused),
     };
-    postgres_start(&server, NULL);
-    (void)postgres_words(&server, "", words);
-    guest = postgres_guest(&server, "");
-    const int failed = cmocka_run_group_tests(tests, NULL, NULL);
-    PQfinish(guest);
-    return failed;
+    start_server(NULL);
+    return cmocka_run_group_tests(tests, NULL, end_guest);
 }

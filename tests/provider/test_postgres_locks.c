@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What others hold: locks, deadlocks, conflicts of transactions; rows that were changed. */
-#include "provider/postgres_fixture.h"
+#include "provider/postgres_shop.h"
 
 #include "shared/deadline.h"
 
@@ -9,43 +9,11 @@
 
 enum { BUDGET_MS = 1600, SLACK_MS = 2000 };
 
-static struct server server;
-static struct sql_shop shop;
-static PGconn *guest;
-static char words[WORDS_ROOM];
-
 static void of_little_patience(void *instance)
 {
     struct sql *sql = instance;
     sql_shop_settings(instance);
     sql->budget_ms = BUDGET_MS;
-}
-
-static int empty_database(void **state)
-{
-    (void)state;
-    postgres_say(guest, "DROP SCHEMA public CASCADE; CREATE SCHEMA public");
-    return 0;
-}
-
-static int new_shop(void **state)
-{
-    (void)empty_database(state);
-    return postgres_open(&shop, words, NULL);
-}
-
-static int end_shop(void **state)
-{
-    (void)state;
-    sql_shop_close(&shop);
-    return 0;
-}
-
-static void wait_until(const char *question)
-{
-    const struct deadline deadline = deadline_in(20000);
-    while (postgres_ask_number(&server, question) == 0)
-        assert_false(deadline_passed(deadline));
 }
 
 #define WAITS                                                                                      \
@@ -267,8 +235,6 @@ static void row_that_was_changed_is_corrupt_told_and_never_served(void **state)
 
 int main(void)
 {
-#define CASE_ALONE(name)     cmocka_unit_test_setup(name, empty_database)
-#define CASE_IN_A_SHOP(name) cmocka_unit_test_setup_teardown(name, new_shop, end_shop)
     const struct CMUnitTest tests[] = {
         CASE_ALONE(lock_of_another_is_unavailable_within_the_budget_and_nobody_waits_for_it_on),
         CASE_IN_A_SHOP(deadlock_is_tried_anew),
@@ -279,10 +245,6 @@ int main(void)
         CASE_ALONE(isolation_and_patience_are_ours),
         CASE_IN_A_SHOP(row_that_was_changed_is_corrupt_told_and_never_served),
     };
-    postgres_start(&server, (const char *const[]){ "-c", "deadlock_timeout=300ms", NULL });
-    (void)postgres_words(&server, "", words);
-    guest = postgres_guest(&server, "");
-    const int failed = cmocka_run_group_tests(tests, NULL, NULL);
-    PQfinish(guest);
-    return failed;
+    start_server((const char *const[]){ "-c", "deadlock_timeout=300ms", NULL });
+    return cmocka_run_group_tests(tests, NULL, end_guest);
 }

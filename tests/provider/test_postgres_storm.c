@@ -9,17 +9,9 @@ int main(void)
 {
     static struct server server;
     static char words[WORDS_ROOM];
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(keys_of_several_processes_are_all_kept),
-        cmocka_unit_test(one_counter_of_several_processes_counts_each),
-        cmocka_unit_test(limit_of_a_user_holds_among_processes),
-        cmocka_unit_test(eight_threads_write_to_sessions_of_their_own),
-        cmocka_unit_test(parent_and_child_go_on_with_connections_of_their_own),
-        cmocka_unit_test(forks_of_a_process_whose_threads_are_at_work_harm_neither),
-        cmocka_unit_test(names_of_users_are_never_read_as_sql),
-    };
+    const struct CMUnitTest tests[] = { SQL_STORM_TESTS };
     postgres_start(&server, NULL);
-    storm_subject = (struct sql_subject){
+    sql_subject = (struct sql_subject){
         .ops = &ses_provider_postgres,
         .config = postgres_words(&server, "", words),
     };

@@ -39,36 +39,22 @@ static void close_guest(void *connection)
 
 static void nothing_stays_on_the_applications_connection(void **state)
 {
-    PGconn *guest = connect_guest();
-    struct ses_record record;
-    static struct sql_shop shop;
-    const struct ses_key key = new_key();
-    (void)state;
-    assert_ok(sql_shop_open(&shop, storm_subject.ops, storm_subject.config, NULL));
+    struct within *within = *state;
+    PGconn *guest = within->connection;
     say(guest, "BEGIN");
-    assert_code(store_load_within(shop.f.store, guest, &key, shop.f.now, &record),
-                SES_ERR_NOT_FOUND);
+    assert_code(load_within(within), SES_ERR_NOT_FOUND);
     say(guest, "COMMIT");
     assert_int_equal(PQisnonblocking(guest), 0);
     assert_int_equal(number(guest, "SELECT count(*)::int FROM pg_prepared_statements"), 0);
-    PQfinish(guest);
-    sql_shop_close(&shop);
 }
 
 static void failed_transaction_is_refused(void **state)
 {
-    PGconn *guest = connect_guest();
-    struct ses_record record;
-    static struct sql_shop shop;
-    const struct ses_key key = new_key();
-    (void)state;
-    assert_ok(sql_shop_open(&shop, storm_subject.ops, storm_subject.config, NULL));
-    say(guest, "BEGIN");
-    PQclear(PQexec(guest, "SELECT 1 / 0"));
-    assert_code(store_load_within(shop.f.store, guest, &key, shop.f.now, &record), SES_ERR_INVALID);
-    assert_non_null(strstr(shop.told, "can only be rolled back"));
-    PQfinish(guest);
-    sql_shop_close(&shop);
+    struct within *within = *state;
+    say(within->connection, "BEGIN");
+    PQclear(PQexec(within->connection, "SELECT 1 / 0"));
+    assert_code(load_within(within), SES_ERR_INVALID);
+    assert_non_null(strstr(within->shop.told, "can only be rolled back"));
 }
 
 int main(void)
@@ -76,11 +62,11 @@ int main(void)
     static char words[WORDS_ROOM];
     const struct CMUnitTest tests[] = {
         SQL_WITHIN_TESTS,
-        cmocka_unit_test(nothing_stays_on_the_applications_connection),
-        cmocka_unit_test(failed_transaction_is_refused),
+        CASE_WITHIN(nothing_stays_on_the_applications_connection),
+        CASE_WITHIN(failed_transaction_is_refused),
     };
     postgres_start(&server, NULL);
-    storm_subject = (struct sql_subject){
+    sql_subject = (struct sql_subject){
         .ops = &ses_provider_postgres,
         .config = postgres_words(&server, "", words),
     };

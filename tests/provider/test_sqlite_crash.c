@@ -15,7 +15,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(killed_writer_loses_nothing_tears_nothing_and_brings_nothing_back),
     };
-    storm_subject = (struct sql_subject){
+    sql_subject = (struct sql_subject){
         .ops = &ses_provider_sqlite,
         .config = db_path("crash.db", path),
         .settings = sqlite_patient_settings,

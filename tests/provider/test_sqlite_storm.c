@@ -133,16 +133,11 @@ static void child_that_outlives_its_parents_store_keeps_what_it_writes(void **st
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(keys_of_several_processes_are_all_kept),
-        cmocka_unit_test(one_counter_of_several_processes_counts_each),
-        cmocka_unit_test(limit_of_a_user_holds_among_processes),
+        SQL_STORM_TESTS,
         cmocka_unit_test(eight_writers_take_turns_and_nobody_overtakes),
-        cmocka_unit_test(parent_and_child_go_on_with_connections_of_their_own),
-        cmocka_unit_test(forks_of_a_process_whose_threads_are_at_work_harm_neither),
-        cmocka_unit_test(names_of_users_are_never_read_as_sql),
         cmocka_unit_test(child_that_outlives_its_parents_store_keeps_what_it_writes),
     };
-    storm_subject = (struct sql_subject){
+    sql_subject = (struct sql_subject){
         .ops = &ses_provider_sqlite,
         .config = db_path("storm.db", path),
         .settings = sqlite_patient_settings,
