@@ -36,12 +36,22 @@ static struct sql_connection *wrap(struct sql *sql, MYSQL *mysql)
     return (struct sql_connection *)c;
 }
 
+/* @return NULL, or why nothing can be done on it. */
+static const char *problem_of(MYSQL *mysql)
+{
+    if (mysql->status != MYSQL_STATUS_READY || mysql_more_results(mysql))
+        return "the application's connection has a result that was not read";
+    if (!has_transaction(mysql))
+        return "the application's connection has no transaction open";
+    return NULL;
+}
+
 int mysql_provider_borrow(struct sql *sql, void *connection, struct sql_connection **ret_connection)
 {
     MYSQL *mysql = connection;
-    if (!has_transaction(mysql))
-        return ses_provider_fail(sql->host, SES_ERR_INVALID,
-                                 "the application's connection has no transaction open");
+    const char *problem = problem_of(mysql);
+    if (problem)
+        return ses_provider_fail(sql->host, SES_ERR_INVALID, "%s", problem);
     if (mysql_options(mysql, MYSQL_OPT_NONBLOCK, NULL) != 0)
         return SES_ERR_NO_MEMORY;
     *ret_connection = wrap(sql, mysql);

@@ -43,12 +43,28 @@ static void without_autocommit_a_transaction_is_always_open(void **state)
     assert_code(load_within(within), SES_ERR_NOT_FOUND);
 }
 
+static void result_that_was_not_read_is_refused_and_can_still_be_read(void **state)
+{
+    struct within *within = *state;
+    MYSQL *guest = within->connection;
+    say(guest, "BEGIN");
+    assert_int_equal(mysql_query(guest, "SELECT 7"), 0);
+    assert_code(load_within(within), SES_ERR_INVALID);
+    assert_non_null(strstr(within->shop.told, "not read"));
+    MYSQL_RES *result = mysql_store_result(guest);
+    assert_string_equal(mysql_fetch_row(result)[0], "7");
+    mysql_free_result(result);
+    assert_code(load_within(within), SES_ERR_NOT_FOUND);
+    say(guest, "COMMIT");
+}
+
 int main(void)
 {
     static char dsn[DSN_ROOM];
     const struct CMUnitTest tests[] = {
         SQL_WITHIN_TESTS,
         CASE_WITHIN(without_autocommit_a_transaction_is_always_open),
+        CASE_WITHIN(result_that_was_not_read_is_refused_and_can_still_be_read),
     };
     mysql_start(&server, NULL);
     sql_subject = (struct sql_subject){
