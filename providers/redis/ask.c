@@ -87,6 +87,14 @@ int redis_fail(const struct redis *redis, const struct node *node, const char *w
     return ses_provider_fail(redis->host, SES_ERR_UNAVAILABLE, "%s: %s", name, why);
 }
 
+/* Of the call itself, or of a command in a script, as Redis 7 and 6 put it. */
+static bool is_forbidden(const redisReply *reply)
+{
+    return reply->type == REDIS_REPLY_ERROR &&
+           (reply_is_error(reply, "NOPERM") || strstr(reply->str, "ACL failure in script") ||
+            strstr(reply->str, "The user executing the script"));
+}
+
 /* What an error of a server's means to us. */
 static int judge(const struct redis *redis, const struct node *node, const redisReply *reply)
 {
@@ -96,6 +104,8 @@ static int judge(const struct redis *redis, const struct node *node, const redis
         code = SES_ERR_FULL;
     else if (reply_is_error(reply, "WRONGTYPE"))
         code = SES_ERR_CORRUPT;
+    else if (is_forbidden(reply))
+        code = SES_ERR_INVALID;
     server_text(reply, text, sizeof text);
     node_name(node, name);
     return ses_provider_fail(redis->host, code, "%s: %s", name, text);

@@ -9,10 +9,18 @@
 
 /* ---- one connection ---- */
 
+/* Up to a quotation, which may be a key or a value; where somebody may not do a thing, it is the
+ * thing's name. */
+static size_t harmless_len(const char *text)
+{
+    const bool names_command = strncmp(text, "NOPERM ", 7) == 0;
+    return strcspn(text, names_command ? "\"\r\n" : "`'\"\r\n");
+}
+
 void server_text(const redisReply *reply, char *text, size_t size)
 {
     const bool has_text = reply && reply->str;
-    const size_t len = has_text ? strcspn(reply->str, "`'\"\r\n") : 0;
+    const size_t len = has_text ? harmless_len(reply->str) : 0;
     (void)snprintf(text, size, "%.*s", has_text ? (int)(len < 120 ? len : 120) : 12,
                    has_text ? reply->str : "not a reply");
 }

@@ -26,70 +26,6 @@
 
 #include <stdlib.h>
 
-/* ---- life time ---- */
-
-static int open_tls(struct redis *redis)
-{
-    const struct redis_config *config = &redis->config;
-    const struct tls_options options = {
-        .ca_file = config->ca_file,
-        .cert_file = config->cert_file,
-        .key_file = config->key_file,
-        .name = config->tls_name,
-    };
-    char why[200];
-    redis->tls = tls_new(&options, why, sizeof why);
-    return redis->tls ? SES_OK : ses_provider_fail(redis->host, SES_ERR_INVALID, "%s", why);
-}
-
-static int open_near(struct redis *redis)
-{
-    if (redis->config.near_records == 0)
-        return SES_OK;
-    redis->near = near_new((size_t)redis->config.near_records);
-    redis->listen = redis->near ? listen_new(redis, redis->near) : NULL;
-    if (!redis->listen)
-        return SES_ERR_NO_MEMORY;
-    listen_start(redis->listen);
-    return SES_OK;
-}
-
-static int redis_open(void *self, ses_provider_host *host, const char *config)
-{
-    struct redis *redis = self;
-    redis->host = host;
-    redis->config = (struct redis_config){
-        .pool_size = redis->pool_size,
-        .connect_ms = redis->connect_ms,
-        .budget_ms = redis->budget_ms,
-        .wait_replicas = redis->wait_replicas,
-        .near_records = redis->near_records,
-        .prefix = redis->key_prefix ? redis->key_prefix : "sesame-",
-    };
-    const char *problem = redis_config_read(&redis->config, config);
-    if (problem)
-        return ses_provider_fail(host, SES_ERR_INVALID, "%s", problem);
-    crc_init(&redis->crc);
-    scripts_prepare(redis->scripts);
-    int r = redis->config.tls ? open_tls(redis) : SES_OK;
-    if (r < 0)
-        return r;
-    redis->opened = true;
-    r = route_open(redis);
-    return r == SES_OK ? open_near(redis) : r;
-}
-
-static void redis_close(void *self)
-{
-    struct redis *redis = self;
-    listen_free(redis->listen);
-    near_free(redis->near);
-    if (redis->opened)
-        route_close(redis);
-    tls_free(redis->tls);
-    redis_config_free(&redis->config);
-}
-
 /* ---- records ---- */
 
 static int decode(const struct redis *redis, const struct ses_key *key, struct ses_slice value,
@@ -355,6 +291,82 @@ static int redis_ping(void *self)
     batch_free(&batch);
     reply_free(reply);
     return r;
+}
+
+/* ---- life time ---- */
+
+static int open_tls(struct redis *redis)
+{
+    const struct redis_config *config = &redis->config;
+    const struct tls_options options = {
+        .ca_file = config->ca_file,
+        .cert_file = config->cert_file,
+        .key_file = config->key_file,
+        .name = config->tls_name,
+    };
+    char why[200];
+    redis->tls = tls_new(&options, why, sizeof why);
+    return redis->tls ? SES_OK : ses_provider_fail(redis->host, SES_ERR_INVALID, "%s", why);
+}
+
+static int open_near(struct redis *redis)
+{
+    if (redis->config.near_records == 0)
+        return SES_OK;
+    redis->near = near_new((size_t)redis->config.near_records);
+    redis->listen = redis->near ? listen_new(redis, redis->near) : NULL;
+    if (!redis->listen)
+        return SES_ERR_NO_MEMORY;
+    listen_start(redis->listen);
+    return SES_OK;
+}
+
+/* Whether its user may do what sessions need is to be found out at start, not by the first visitor.
+ * What is written is gone after a millisecond. */
+static int probe(struct redis *redis)
+{
+    static const struct ses_key nobody;
+    const struct envelope envelope = { .kind = SES_KIND_TOKEN, .version = 1 };
+    const int r = insert(redis, &nobody, 0, &envelope, redis_deadline(redis));
+    return r == SES_ERR_INVALID ? r : SES_OK; /* a server that is full may have room again */
+}
+
+static int redis_open(void *self, ses_provider_host *host, const char *config)
+{
+    struct redis *redis = self;
+    redis->host = host;
+    redis->config = (struct redis_config){
+        .pool_size = redis->pool_size,
+        .connect_ms = redis->connect_ms,
+        .budget_ms = redis->budget_ms,
+        .wait_replicas = redis->wait_replicas,
+        .near_records = redis->near_records,
+        .prefix = redis->key_prefix ? redis->key_prefix : "sesame-",
+    };
+    const char *problem = redis_config_read(&redis->config, config);
+    if (problem)
+        return ses_provider_fail(host, SES_ERR_INVALID, "%s", problem);
+    crc_init(&redis->crc);
+    scripts_prepare(redis->scripts);
+    int r = redis->config.tls ? open_tls(redis) : SES_OK;
+    if (r < 0)
+        return r;
+    redis->opened = true;
+    r = route_open(redis);
+    if (r == SES_OK)
+        r = probe(redis);
+    return r == SES_OK ? open_near(redis) : r;
+}
+
+static void redis_close(void *self)
+{
+    struct redis *redis = self;
+    listen_free(redis->listen);
+    near_free(redis->near);
+    if (redis->opened)
+        route_close(redis);
+    tls_free(redis->tls);
+    redis_config_free(&redis->config);
 }
 
 /* ---- the vtable ---- */

@@ -224,9 +224,31 @@ static void server_that_is_not_there_or_refuses_is_told_at_start(void **state)
     server_end(&server);
 }
 
+static void user_that_may_not_do_what_sessions_need_is_told_at_start(void **state)
+{
+    static const struct {
+        const char *rights, *because;
+    } users[] = {
+        { "~other-* +@all", "NOPERM" },
+        { "~sesame-* +@all -eval -evalsha", "'evalsha' command" },
+        { "~sesame-* +@all -set", "script" },
+    };
+    static struct server server;
+    char url[URL_ROOM], text[200];
+    (void)state;
+    redis_start(&server, NULL);
+    (void)snprintf(url, sizeof url, "redis://ann:secret@127.0.0.1:%d", server.port);
+    for (size_t i = 0; i < sizeof users / sizeof *users; i++) {
+        (void)snprintf(text, sizeof text, "ACL SETUSER ann reset on >secret %s", users[i].rights);
+        reply_free(redis_say(&server, text));
+        assert_no_start(url, SES_ERR_INVALID, users[i].because);
+    }
+    server_end(&server);
+}
+
 /* ---- TLS ---- */
 
-/* A authority of our own, and a certificate for "redis.test", made by openssl's command. */
+/* An authority of our own, and a certificate for "redis.test", made by openssl's command. */
 static void make_certificates(const struct server *server)
 {
     char command[1000];
@@ -299,6 +321,7 @@ int main(void)
         cmocka_unit_test(mistakes_are_named_with_what_would_be_right),
         cmocka_unit_test(no_password_is_in_what_is_said_of_a_mistake),
         cmocka_unit_test(server_that_is_not_there_or_refuses_is_told_at_start),
+        cmocka_unit_test(user_that_may_not_do_what_sessions_need_is_told_at_start),
         cmocka_unit_test(tls_is_spoken_and_the_servers_name_is_checked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
