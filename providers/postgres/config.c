@@ -268,9 +268,20 @@ static const char *read_hosts(struct postgres_config *config)
 
 /* ---- all together ---- */
 
+/* libpq would take the rest of a password for the host, look it up, and tell. */
+static bool has_raw_at(const char *text)
+{
+    const char *authority = strstr(text, "://") + 3;
+    const char *at = memchr(authority, '@', strcspn(authority, "/?"));
+    const char *rest = at ? at + 1 : authority;
+    return memchr(rest, '@', strcspn(rest, "?")) != NULL;
+}
+
 const char *postgres_config_read(struct postgres_config *config, const char *text)
 {
     char *ignored = NULL;
+    if (is_url(text) && has_raw_at(text))
+        return "in the URL, @ : / ? of user, password and database are written %40 %3A %2F %3F";
     config->options = PQconninfoParse(text, &ignored);
     PQfreemem(ignored);
     if (!config->options)

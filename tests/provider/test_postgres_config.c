@@ -132,6 +132,10 @@ static void text_that_libpq_does_not_understand_is_one_line_without_the_password
     assert_refused("postgres://ann:" SECRET "@h?x=1", "has an unknown parameter");
     assert_refused("postgres://ann:" SECRET "%4@h", "with %XX for special characters");
     assert_refused("postgres://ann:" SECRET "@[::1", "no URL of libpq");
+    assert_refused("postgres://ann:my@" SECRET "@h/site", "%40");
+    assert_refused("postgres://ann:my@" SECRET "/or@h/site", "%40");
+    assert_refused("postgres://ann:my:" SECRET "/or@h/site", "%3A");
+    assert_refused("postgresql://ann:my/" SECRET "@h", "%2F");
     assert_refused("postgres://ann:" SECRET "@h?password", "no URL of libpq");
     assert_refused("mysql://ann:" SECRET "@h/d?a=b", "none of postgres:// and postgresql://");
     assert_refused("host=h password=" SECRET " sslmodee=require", "perhaps \"sslmode\"");
