@@ -229,7 +229,9 @@ static const char *read_database(struct mysql_config *config, char *text)
     const char *problem = read_parameters(config, text_cut(text, '?'));
     if (problem)
         return problem;
-    if (!text_decode_percents(text) || !*text || strlen(text) > DATABASE_MOST)
+    if (!text_decode_percents(text))
+        return "in the DSN, special characters of the database's name are written %XX";
+    if (!*text || strlen(text) > DATABASE_MOST)
         return "in the DSN, a database is named behind the last slash: "
                "user:password@tcp(host:port)/database";
     config->database = text;
@@ -240,6 +242,8 @@ static const char *read_database(struct mysql_config *config, char *text)
  * password may hold any of them. */
 static const char *read_dsn(struct mysql_config *config, char *text)
 {
+    if (!*text)
+        return "\"ProviderConfig\" is required: user:password@tcp(host:port)/database";
     char *database = text_cut_last(text, '/');
     if (!database)
         return "the DSN has no slash before the database: user:password@tcp(host:port)/database";

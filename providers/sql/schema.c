@@ -159,7 +159,7 @@ static int prepare_all(struct sql_job *job)
     }
     if (r == SES_ERR_INVALID) {
         char what[SQL_WHY_ROOM];
-        (void)snprintf(what, sizeof what, "the table %ssessions is not as it should be: %.120s",
+        (void)snprintf(what, sizeof what, "the table %ssessions cannot be used as it is: %.120s",
                        job->sql->table_prefix, job->connection->why);
         r = refuse(job, SES_ERR_INVALID, what);
     }

@@ -113,11 +113,12 @@ static void mistakes_are_named_with_what_would_be_right(void **state)
     assert_refused(text, "107");
     (void)snprintf(text, sizeof text, "%s@/d", path);
     assert_refused(text, "128 bytes");
-    assert_refused("", "no slash before the database");
+    assert_refused("", "is required");
+    assert_refused("ann:x@tcp(h:1)/s%2", "written %XX");
     assert_refused("ann:x@tcp(h:1)", "no slash before the database");
     assert_refused("ann:x@tcp(h:1)/", "a database is named");
     assert_refused("ann:x@tcp(h:1)/?tls=true", "a database is named");
-    assert_refused("/d%00", "a database is named");
+    assert_refused("/d%00", "written %XX");
     assert_refused("ann:x@tcp(h:1/d", "ends with a parenthesis");
     assert_refused("ann:x@udp(h:1)/d", "protocol is tcp or unix");
     assert_refused("ann:x@h:1/d", "protocol is tcp or unix");

@@ -103,11 +103,11 @@ static void table_of_another_shape_is_refused_in_one_line(void **state)
     static const char right[] = "CREATE TABLE sesame_schema SELECT 1 AS version";
     (void)state;
     assert_shape_refused(&shop, right, NULL,
-                         "not as it should be: Table 'site.sesame_sessions' doesn't");
+                         "cannot be used as it is: Table 'site.sesame_sessions' doesn't");
     assert_shape_refused(&shop, right, "CREATE TABLE sesame_sessions (`key` INT, version INT)",
-                         "not as it should be: Unknown column");
+                         "cannot be used as it is: Unknown column");
     assert_shape_refused(&shop, right, "CREATE VIEW sesame_sessions AS SELECT 1 AS `key`",
-                         "not as it should be");
+                         "cannot be used as it is");
     assert_shape_refused(&shop, right, SESSIONS(KEY_RIGHT, "VARCHAR(20) NOT NULL", USER_RIGHT),
                          "column \"version\" is another");
     assert_shape_refused(&shop, right, SESSIONS(KEY_RIGHT, "BIGINT", USER_RIGHT),

@@ -181,22 +181,22 @@ static void table_of_another_shape_is_refused_in_one_line(void **state)
     (void)state;
     assert_shape_refused(&shop, VERSION_1,
                          "CREATE TABLE sesame_sessions (key bytea, version bigint)",
-                         "not as it should be: column \"expires\" does not exist");
+                         "cannot be used as it is: column \"expires\" does not exist");
     assert_shape_refused(&shop, VERSION_1,
                          "CREATE TABLE sesame_sessions (key bytea primary key, "
                          "\"user\" bytea, " COLUMNS_UP_TO_KIND("int") ")",
-                         "not as it should be: a column is of another type");
+                         "cannot be used as it is: a column is of another type");
     assert_shape_refused(&shop, VERSION_1,
                          "CREATE TABLE sesame_sessions (key bytea primary key, "
                          "\"user\" text, " COLUMNS_UP_TO_KIND("bigint") ")",
-                         "not as it should be: a column is of another type");
+                         "cannot be used as it is: a column is of another type");
     assert_shape_refused(&shop, VERSION_1,
                          "CREATE TABLE sesame_sessions (key bytea, "
                          "\"user\" bytea, " COLUMNS_UP_TO_KIND("bigint") ")",
-                         "not as it should be: there is no unique");
+                         "cannot be used as it is: there is no unique");
     assert_shape_refused(&shop, VERSION_1, NULL, "relation \"sesame_sessions\" does not exist");
     assert_shape_refused(&shop, VERSION_1, "CREATE VIEW sesame_sessions AS SELECT 1 AS key",
-                         "not as it should be");
+                         "cannot be used as it is");
     assert_shape_refused(&shop, "CREATE TABLE sesame_schema (version int)", NULL, "of version -1");
     assert_shape_refused(&shop, "CREATE TABLE sesame_schema (other int)", NULL,
                          "column \"version\" does not");

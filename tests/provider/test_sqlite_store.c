@@ -86,14 +86,14 @@ static void table_of_another_shape_is_refused_in_one_line(void **state)
 #define VERSION_1 "CREATE TABLE sesame_schema (version); INSERT INTO sesame_schema VALUES (1);"
     (void)state;
     assert_shape_refused(&shop, VERSION_1, "CREATE TABLE sesame_sessions (key, version)",
-                         "not as it should be: no such column");
+                         "cannot be used as it is: no such column");
     assert_shape_refused(&shop, VERSION_1,
                          "CREATE TABLE sesame_sessions (key, version, expires, kind, "
                          "user, checksum, record)",
-                         "not as it should be: ON CONFLICT");
-    assert_shape_refused(&shop, VERSION_1, NULL, "not as it should be: no such table");
+                         "cannot be used as it is: ON CONFLICT");
+    assert_shape_refused(&shop, VERSION_1, NULL, "cannot be used as it is: no such table");
     assert_shape_refused(&shop, VERSION_1, "CREATE VIEW sesame_sessions AS SELECT 1 AS key",
-                         "not as it should be");
+                         "cannot be used as it is");
     assert_shape_refused(&shop, "CREATE TABLE sesame_schema (version)", NULL, "of version -1");
     assert_shape_refused(&shop, "CREATE TABLE sesame_schema (other)", NULL,
                          "no such column: version");
