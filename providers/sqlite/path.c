@@ -3,6 +3,7 @@
 #include "sqlite/state.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -16,7 +17,7 @@ static int refuse(const struct sqlite_store *store, const char *why)
 static int fail_by_errno(const struct sqlite_store *store, const char *what, const char *path)
 {
     const char *text = strerrordesc_np(errno);
-    return ses_provider_fail(store->sql.host, SES_ERR_UNAVAILABLE, "%s%s: %s", what, path,
+    return ses_provider_fail(store->sql.host, SES_ERR_INVALID, "%s%s: %s", what, path,
                              text ? text : "unknown error");
 }
 
@@ -28,7 +29,9 @@ static char *absolute(const char *config)
     const char *name = slash ? slash + 1 : config;
     char *given = slash ? strndup(config, (size_t)(name - config)) : strdup(".");
     char *folder = given ? realpath(given, NULL) : NULL, *path = NULL;
-    if (folder && asprintf(&path, "%s/%s", folder, name) < 0)
+    /* SQLite keeps its log beside the file. */
+    const bool fits = folder && faccessat(AT_FDCWD, folder, W_OK | X_OK, AT_EACCESS) == 0;
+    if (fits && asprintf(&path, "%s/%s", folder, name) < 0)
         path = NULL;
     free(folder);
     free(given);
@@ -59,6 +62,8 @@ static int check_file(const struct sqlite_store *store)
         return refuse(store, "refused, because it is another user's");
     if (stat.st_mode & (S_IRWXG | S_IRWXO))
         return refuse(store, "refused, because others may open it: chmod 600");
+    if (faccessat(AT_FDCWD, store->path, R_OK | W_OK, AT_EACCESS) < 0)
+        return fail_by_errno(store, "", store->path);
     return SES_OK;
 }
 

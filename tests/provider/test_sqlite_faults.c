@@ -170,7 +170,7 @@ static void folder_that_is_missing_is_told_and_a_path_is_required(void **state)
     static const char *const none[] = { "", ":memory:", "/", "somewhere/" };
     (void)state;
     (void)snprintf(path, sizeof path, "%s/no/such.db", own_folder());
-    assert_open_fails(SES_ERR_UNAVAILABLE, "No such file or directory");
+    assert_open_fails(SES_ERR_INVALID, "No such file or directory");
     for (size_t i = 0; i < sizeof none / sizeof *none; i++) {
         (void)snprintf(path, sizeof path, "%s", none[i]);
         assert_open_fails(SES_ERR_INVALID, "has to be the path of a file");
@@ -191,13 +191,13 @@ static int try_as_nobody(mode_t mode)
     if (chmod(name, mode & 0600) < 0 || chmod(folder, mode >> 9 & 0700) < 0)
         return 3;
     int r = db_open(&shop, name, NULL);
-    r = r == SES_ERR_UNAVAILABLE && shop.lines == 1 ? 0 : 4;
+    r = r == SES_ERR_INVALID && shop.lines == 1 ? 0 : 4;
     (void)chmod(folder, 0700);
     remove_folder(folder);
     return r;
 }
 
-static void file_that_may_not_be_read_or_written_is_unavailable(void **state)
+static void file_that_may_not_be_read_or_written_is_told_at_start(void **state)
 {
     static const mode_t modes[] = { 0600, 0700000 | 0400, 0700000, 0500000 | 0400, 0 };
     (void)state;
@@ -433,7 +433,7 @@ int main(void)
         CASE_IN_A_FILE(files_are_the_owners_alone_at_any_umask),
         CASE_IN_A_FILE(file_that_is_not_ours_alone_is_refused),
         CASE_IN_A_FILE(folder_that_is_missing_is_told_and_a_path_is_required),
-        CASE_IN_A_FILE(file_that_may_not_be_read_or_written_is_unavailable),
+        CASE_IN_A_FILE(file_that_may_not_be_read_or_written_is_told_at_start),
         CASE_IN_A_SHOP(row_that_was_changed_is_corrupt_told_and_never_served),
         CASE_IN_A_FILE(file_that_is_no_database_is_corrupt_in_one_line),
         CASE_IN_A_FILE(damaged_pages_are_corrupt_or_missing_and_never_another_record),
