@@ -8,6 +8,7 @@ static enum MHD_Result answer(void *manager, struct MHD_Connection *connection, 
                               const char *method, const char *version, const char *body,
                               size_t *body_bytes, void **called)
 {
+    (void)path, (void)method, (void)version, (void)body;
     if (!*called || *body_bytes > 0) /* libmicrohttpd calls again when all has come */
         return *called = manager, *body_bytes = 0, MHD_YES;
     ses_session *session;
@@ -29,10 +30,12 @@ static enum MHD_Result answer(void *manager, struct MHD_Connection *connection, 
 
 int main(int argc, char **argv)
 {
+    struct ses_error error;
     uint16_t port = argc > 1 ? (uint16_t)strtoul(argv[1], NULL, 10) : 8080;
-    ses_manager *manager = ses_manager_new("memory", NULL, NULL, NULL);
+    ses_manager *manager = ses_manager_new("memory", NULL, NULL, &error);
     if (manager && MHD_start_daemon(MHD_USE_AUTO_INTERNAL_THREAD, port, NULL, NULL, answer, manager,
                                     MHD_OPTION_END))
         return pause();
-    return fputs("the port is taken\n", stderr), 1;
+    (void)fprintf(stderr, "%s\n", manager ? "the port is taken" : error.message);
+    return 1;
 }

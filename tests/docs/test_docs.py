@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 """What the documentation promises: its programs compile and run, its manual names every key."""
+import functools
 import http.client
 import os
 import pathlib
@@ -28,10 +29,25 @@ def run(*command, **options):
     return subprocess.run(command, capture_output=True, text=True, timeout=120, **options)
 
 
-def setting_names(source):
+def setting_names(text):
     """The names in a table of struct ses_setting, in whichever of its two ways of writing."""
-    text = (TOP / source).read_text()
-    return set(re.findall(r'(?:BOOL|INT|TEXT|CHOICE)\("(\w+)"|\.name = "(\w+)",\s*\.type', text))
+    found = re.findall(r'(?:BOOL|INT|TEXT|CHOICE|LIST)\("(\w+)"|\.name = "(\w+)",\s*\.type', text)
+    return {a or b for a, b in found}
+
+
+@functools.cache
+def providers():
+    """The settings of each provider, those that it shares with others among them."""
+    headers = "".join(path.read_text() for path in (TOP / "providers").rglob("*.h"))
+    shared = {name: setting_names(text) for name, text in re.findall(
+        r"^#define (\w+_SETTINGS)\b((?:.*\\\n)+.*)", headers, re.M)}
+    found = {}
+    for path in sorted((TOP / "providers").glob("*/*.c")):
+        if path.stem == path.parent.name:
+            text = path.read_text()
+            found[path.stem] = setting_names(text).union(
+                *(shared[name] for name in re.findall(r"^[^#/]*?\b(\w+_SETTINGS)\b", text, re.M)))
+    return found
 
 
 def free_port():
@@ -124,31 +140,56 @@ class Guide(unittest.TestCase):
 
 
 class Manual(unittest.TestCase):
-    def keys(self):
-        names = {a or b for source in ("src/core/config.c", "providers/file/file.c",
-                                             "providers/memory/memory.c")
-                 for a, b in setting_names(source)}
-        self.assertGreater(len(names), 30)
-        return names
+    PAGE, MANUAL = "docs/configuration.md", "docs/man/sesame-config.5.scd"
 
-    def check_page(self, page):
-        text = (TOP / page).read_text().replace("\\", "")
-        missing = sorted(name for name in self.keys() if not re.search(rf"[`*]{name}[`*]", text))
-        self.assertEqual(missing, [])
+    def read(self, page):
+        return (TOP / page).read_text().replace("\\", "")
+
+    def sections(self, text, provider):
+        """Those whose headings name the provider."""
+        return [section for section in re.split(r"^(?=#)", text, flags=re.M)
+                if re.match(rf"#+ (?=.*\bproviders?\b).*\b{provider}\b", section, re.I)]
+
+    def missing(self, text):
+        """The keys that @p text lacks; a provider's have to be in a section of that provider's."""
+        own = setting_names((TOP / "src/core/config.c").read_text())
+        self.assertGreater(len(own), 40)
+        places = {"": (own, text)}
+        for provider, names in providers().items():
+            self.assertGreater(len(names), 2, provider)
+            places[provider] = (names, "".join(self.sections(text, provider)))
+        return {(provider, name) for provider, (names, place) in places.items()
+                for name in names if not re.search(rf"[`*]{name}[`*]", place)}
 
     def test_the_configuration_page_has_every_key(self):
-        self.check_page("docs/configuration.md")
+        self.assertEqual(self.missing(self.read(self.PAGE)), set())
 
     def test_the_configuration_manual_has_every_key(self):
-        self.check_page("docs/man/sesame-config.5.scd")
+        self.assertEqual(self.missing(self.read(self.MANUAL)), set())
+
+    def test_a_missing_key_of_any_provider_would_be_found(self):
+        for page in (self.PAGE, self.MANUAL):
+            text = self.read(page)
+            for provider, names in providers().items():
+                for name in names:
+                    cut = text
+                    for section in self.sections(text, provider):
+                        cut = cut.replace(section, re.sub(rf"[`*]{name}[`*]", "", section))
+                    with self.subTest(page=page, provider=provider, name=name):
+                        self.assertIn((provider, name), self.missing(cut))
+
+    def test_both_have_the_same_keys_and_no_others(self):
+        page, _, _ = self.read(self.PAGE).partition("## Presets")
+        manual = [re.sub(r"\([^)]*\)", "", line)
+                  for line in re.findall(r"^\*\w+\*[ ,].*$", self.read(self.MANUAL), re.M)]
+        known = setting_names((TOP / "src/core/config.c").read_text()).union(*providers().values())
+        self.assertEqual(set(re.findall(r"^\| `(\w+)` \|", page, re.M)), known)
+        self.assertEqual(set(re.findall(r"\*(\w+)\*", "\n".join(manual))), known)
 
     def test_every_provider_has_a_page_with_its_settings(self):
-        for folder in sorted(path.parent for path in (TOP / "providers").glob("*/*.c")
-                             if path.stem == path.parent.name):
-            with self.subTest(provider=folder.name):
-                text = (TOP / f"docs/providers/{folder.name}.md").read_text()
-                names = {a or b for a, b in
-                         setting_names(f"providers/{folder.name}/{folder.name}.c")}
+        for provider, names in providers().items():
+            with self.subTest(provider=provider):
+                text = self.read(f"docs/providers/{provider}.md")
                 self.assertEqual([name for name in names if f"`{name}`" not in text], [])
 
     def test_the_manual_pages_are_well_formed(self):

@@ -109,6 +109,13 @@ void what_is_rolled_back_is_not_stored_and_can_be_made_again(void **state)
     assert_int_equal(orders(&shop), 0);
     assert_int_equal(counted(&shop), 0);
 
+    begin_and_insert(&shop);
+    assert_ok(ses_commit_within(session, shop.connection, NULL)); /* it counts as committed */
+    assert_code(ses_increment(session, "n", 1), SES_ERR_INVALID);
+    application.say(shop.connection, "COMMIT");
+    application.say(shop.connection, "DELETE FROM orders");
+    assert_int_equal(counted(&shop), 0);
+
     assert_ok(ses_reload(session));
     assert_ok(ses_get_int(session, "n", &n));
     assert_int_equal(n, 0);

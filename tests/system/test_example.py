@@ -25,9 +25,9 @@ def compile_example(program):
     """As a reader of the README would, against the library that was built."""
     library = os.environ["SESAME_LIBRARY_DIR"]
     subprocess.run([*shlex.split(os.environ.get("CC", "cc")),
-                    *shlex.split(os.environ.get("SESAME_CFLAGS", "")), "-o", program, SOURCE,
-                    f"-I{TOP}/include", f"-L{library}", f"-Wl,-rpath,{library}",
-                    "-lsesame", "-lmicrohttpd"],
+                    *shlex.split(os.environ.get("SESAME_CFLAGS", "")), "-Wall", "-Wextra", "-Werror",
+                    "-o", program, SOURCE, f"-I{TOP}/include", f"-L{library}",
+                    f"-Wl,-rpath,{library}", "-lsesame", "-lmicrohttpd"],
                    check=True, timeout=120)
 
 
