@@ -148,7 +148,7 @@ static int open_store(ses_manager *manager, const struct ses_provider_ops *ops, 
     int r = store_prepare(ops, &hooks, &manager->store);
     if (r < 0)
         return r;
-    r = config_read(&manager->config, json, ops->settings, store_instance(manager->store), error);
+    r = config_read(&manager->config, json, ops, store_instance(manager->store), error);
     if (r < 0)
         return r;
     take_config(manager);

@@ -56,14 +56,37 @@ static void a_key_that_is_like_none_is_told_without_a_guess(void **state)
     (void)state;
     static const char *const far[] = { "",         "x",      "rea",  "redis",
                                        "httpOnly", "maxAge", "port", "sessionTimeoutInSeconds" };
-    char text[64], message[128];
+    char text[64], message[192];
+    struct ses_error error;
     for (size_t i = 0; i < sizeof far / sizeof far[0]; i++) {
         (void)snprintf(text, sizeof text, "{\"%s\":1}", far[i]);
         (void)snprintf(message, sizeof message,
-                       "unknown configuration key \"%s\"; sesame-config(5) lists the known ones",
+                       "unknown configuration key \"%s\"; sesame-config(5) lists the common ones, "
+                       "and memory has maxSessions, maxBytes, whenFull",
                        far[i]);
-        assert_refused(text, message);
+        assert_null(ses_manager_new("memory", text, NULL, &error));
+        assert_int_equal(error.code, SES_ERR_INVALID);
+        assert_string_equal(error.message, message);
     }
+}
+
+static void a_key_of_another_provider_is_told_with_those_of_this_one(void **state)
+{
+    (void)state;
+    struct ses_error error;
+    assert_null(ses_manager_new("file", "{\"tablePrefix\":\"a_\"}", NULL, &error));
+    assert_string_equal(error.message,
+                        "unknown configuration key \"tablePrefix\"; sesame-config(5) lists the "
+                        "common ones, and file has folderDepth, folderWidth, durability, "
+                        "rebuildIndex");
+    assert_null(ses_manager_new("cookie+memory", "{\"durability\":\"full\"}", NULL, &error));
+    assert_string_equal(error.message,
+                        "unknown configuration key \"durability\"; sesame-config(5) lists the "
+                        "common ones, and memory has maxSessions, maxBytes, whenFull");
+    assert_null(ses_manager_new("cookie", "{\"durability\":\"full\"}", NULL, &error));
+    assert_string_equal(error.message,
+                        "unknown configuration key \"durability\"; sesame-config(5) lists the "
+                        "common ones, and cookie has none of its own");
 }
 
 static void a_key_of_the_provider_is_known_and_may_be_the_nearest(void **state)
@@ -510,6 +533,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_unknown_key_is_told_with_the_nearest),
         cmocka_unit_test(a_key_that_is_like_none_is_told_without_a_guess),
+        cmocka_unit_test(a_key_of_another_provider_is_told_with_those_of_this_one),
         cmocka_unit_test(a_key_of_the_provider_is_known_and_may_be_the_nearest),
         cmocka_unit_test(a_key_is_given_once),
         cmocka_unit_test(what_cannot_stand_in_a_set_cookie_is_refused_at_start),
