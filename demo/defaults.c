@@ -38,6 +38,12 @@ static bool is_sealed(const char *provider)
     return strcmp(provider, "cookie") == 0 || strncmp(provider, "cookie+", 7) == 0;
 }
 
+/* By our name or by the ancestor's. */
+static bool is_memcached(const char *provider)
+{
+    return strcmp(provider, "memcached") == 0 || strcmp(provider, "memcache") == 0;
+}
+
 static bool needs_key(const char *provider, json_t *settings)
 {
     return is_sealed(provider) && !has_any(settings, "sealKeyFile", "sealKeys") &&
@@ -51,8 +57,7 @@ char *defaults_add(const char *provider, const char *config)
     const bool limits =
         readable && strcmp(provider, "memory") == 0 && !has_any(settings, max_sessions, max_bytes);
     /* Without Set-Cookie nothing can be remembered, nor without a store that knows of users. */
-    const bool remembers = readable && strcmp(provider, "cookie") != 0 &&
-                           strcmp(provider, "memcached") != 0 &&
+    const bool remembers = readable && strcmp(provider, "cookie") != 0 && !is_memcached(provider) &&
                            !has_any(settings, remember, "preset") &&
                            !has_any(settings, "enableSetCookie", "enableSetCookie");
     const bool key = readable && needs_key(provider, settings) && keyfile_need();

@@ -482,9 +482,8 @@ static int parse_json(const char *text, json_t **ret_json, struct ses_error *err
     return SES_OK;
 }
 
-int config_read(struct config *config, const char *text,
-                const struct ses_setting *provider_settings, void *instance,
-                struct ses_error *error)
+int config_read(struct config *config, const char *text, const struct ses_provider_ops *provider,
+                void *instance, struct ses_error *error)
 {
     *config = (struct config){ 0 };
     int r = parse_json(text, &config->json, error);
@@ -492,9 +491,10 @@ int config_read(struct config *config, const char *text,
         return r;
 
     static const struct ses_setting none[] = { { .name = NULL } };
+    const struct ses_setting *own = provider && provider->settings ? provider->settings : none;
     const struct settings_table tables[] = {
-        { settings, config },
-        { provider_settings ? provider_settings : none, instance },
+        { settings, config, NULL },
+        { own, instance, provider ? provider->name : NULL },
     };
     r = settings_read(config->json, tables, 2, error);
     return r < 0 ? r : complete(config, error);

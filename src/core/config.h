@@ -108,11 +108,10 @@ struct config {
     json_t *json;
 };
 
-/* Reads @p text (NULL or "": an empty object) and, into @p instance, the provider's own settings.
- */
-int config_read(struct config *config, const char *text,
-                const struct ses_setting *provider_settings, void *instance,
-                struct ses_error *error);
+/* Reads @p text (NULL or "": an empty object) and, into @p instance, the own settings of @p
+ * provider (NULL: none). */
+int config_read(struct config *config, const char *text, const struct ses_provider_ops *provider,
+                void *instance, struct ses_error *error);
 void config_free(struct config *config);
 
 /* "Lax", "Strict" or "None". */

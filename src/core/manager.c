@@ -3,9 +3,8 @@
 
 #include "core/config_lists.h"
 #include "core/config_sealed.h"
-#include "core/module.h"
 #include "core/preset.h"
-#include "core/registry.h"
+#include "core/providers.h"
 #include "core/scan.h"
 #include "core/seal.h"
 
@@ -56,28 +55,6 @@ static int take_options(ses_manager *manager, const struct ses_manager_options *
     manager->events.hook = options.event;
     manager->events.hook_arg = options.event_arg;
     return random_bytes(manager->events.salt, SALT_BYTES);
-}
-
-/* Linked in or registered; or else a module, which is registered once it is loaded. */
-static int find_provider(const char *name, const struct ses_provider_ops **ret_ops,
-                         struct ses_error *error)
-{
-    *ret_ops = registry_find(name);
-    if (*ret_ops)
-        return SES_OK;
-    char names[96], why[160];
-    int r = module_load(name, ret_ops, why, sizeof why);
-    if (r == SES_OK) {
-        r = ses_provider_register(*ret_ops);
-        if (r == SES_OK || r == SES_ERR_EXISTS) /* another thread was as fast */
-            return SES_OK;
-        return error_set(error, r, "module \"%s\": %s", name, ses_strerror(r));
-    }
-    if (r == SES_ERR_UNSUPPORTED)
-        return error_set(error, r, "%s", why);
-    registry_names(names, sizeof names);
-    return error_set(error, SES_ERR_INVALID, "unknown provider \"%.32s\"; known are: %s (%s)", name,
-                     names, why);
 }
 
 static void warn_of_shortfall(void *arg, const char *line)
@@ -148,7 +125,7 @@ static int open_store(ses_manager *manager, const struct ses_provider_ops *ops, 
     int r = store_prepare(ops, &hooks, &manager->store);
     if (r < 0)
         return r;
-    r = config_read(&manager->config, json, ops->settings, store_instance(manager->store), error);
+    r = config_read(&manager->config, json, ops, store_instance(manager->store), error);
     if (r < 0)
         return r;
     take_config(manager);
@@ -199,7 +176,7 @@ static int manager_open(ses_manager *manager, const char *provider, const char *
     const char *name = store_name(manager, provider ? provider : "", &sealed);
     int r = take_options(manager, options);
     if (r == SES_OK)
-        r = find_provider(name, &ops, error);
+        r = provider_find(name, &ops, error);
     if (r == SES_OK && sealed && !manager->has_ledger)
         r = config_lift_sealed(json, &lifted, error);
     if (r == SES_OK)

@@ -15,4 +15,17 @@
 int module_load(const char *name, const struct ses_provider_ops **ret_ops, char *why,
                 size_t why_size);
 
+/* There is a file of that name; whether it loads is another question. */
+bool module_exists(const char *name);
+
+enum { MODULE_NAME_MAX = 32, MODULES_MAX = 32 };
+
+/* The names of what lies in that folder, sorted; of more than MODULES_MAX the first. */
+struct module_list {
+    char names[MODULES_MAX][MODULE_NAME_MAX + 1];
+    size_t count;
+};
+
+void module_list_read(struct module_list *ret_list);
+
 #endif

@@ -4,8 +4,6 @@
 #include "core/carrier.h"
 #include "core/store.h"
 
-#include "base/buffer.h"
-
 #include <stdatomic.h>
 
 enum { REGISTRY_MAX = 32 };
@@ -25,8 +23,7 @@ static _Atomic(const struct ses_provider_ops *) registered[REGISTRY_MAX] = {
     &ses_provider_cookie,
 };
 
-/* NULL from the first free slot on. */
-static const struct ses_provider_ops *registered_at(size_t i)
+const struct ses_provider_ops *registry_at(size_t i)
 {
     return i < REGISTRY_MAX ? atomic_load_explicit(&registered[i], memory_order_acquire) : NULL;
 }
@@ -34,21 +31,11 @@ static const struct ses_provider_ops *registered_at(size_t i)
 const struct ses_provider_ops *registry_find(const char *name)
 {
     const struct ses_provider_ops *ops;
-    for (size_t i = 0; (ops = registered_at(i)) != NULL; i++) {
+    for (size_t i = 0; (ops = registry_at(i)) != NULL; i++) {
         if (strcmp(ops->name, name) == 0)
             return ops;
     }
     return NULL;
-}
-
-void registry_names(char *out, size_t size)
-{
-    memset(out, 0, size);
-    struct buffer names = buffer_fixed(out, size - 1); /* the last NUL stays */
-    for (size_t i = 0; registered_at(i); i++) {
-        buffer_text(&names, i > 0 ? ", " : "");
-        buffer_text(&names, registered_at(i)->name);
-    }
 }
 
 int ses_provider_register(const struct ses_provider_ops *ops)

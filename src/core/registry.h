@@ -7,7 +7,7 @@
 /* The provider of that name, or NULL. */
 const struct ses_provider_ops *registry_find(const char *name);
 
-/* The names known, as "cookie, file, memory". */
-void registry_names(char *out, size_t size);
+/* Each of them, from 0 on; NULL where there are no more. */
+const struct ses_provider_ops *registry_at(size_t i);
 
 #endif

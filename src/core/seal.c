@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum {
@@ -111,23 +112,57 @@ static int add_keys(struct sealer *sealer, const char *text, const char *separat
     return SES_OK;
 }
 
-/* One key in each line, the sealing one first. */
-static int add_key_file(struct sealer *sealer, const char *path, struct ses_error *error)
+static int fail_file(const char *path, const char *why, struct ses_error *error)
 {
-    char text[KEY_FILE_MAX + 1];
-    const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-    const ssize_t len = fd >= 0 ? read(fd, text, KEY_FILE_MAX + 1) : -1;
-    const int why = errno;
-    if (fd >= 0)
-        (void)close(fd);
+    return error_set(error, SES_ERR_INVALID, "\"sealKeyFile\": %.128s: %s", path, why);
+}
+
+/* Its group may read it, because a service's keys may be root's to change. */
+static int check_key_file(int fd, const char *path, struct ses_error *error)
+{
+    struct stat stat;
+    if (fstat(fd, &stat) < 0)
+        return fail_file(path, strerrordesc_np(errno), error);
+    if (!S_ISREG(stat.st_mode))
+        return fail_file(path, "refused, because it is not a plain file", error);
+    if (stat.st_uid != geteuid() && stat.st_uid != 0)
+        return fail_file(path,
+                         "refused, because it is another user's: it has to be root's or the "
+                         "process's own",
+                         error);
+    if (stat.st_mode & (S_IWGRP | S_IRWXO))
+        return fail_file(
+            path, "refused, because others may read or change it: chmod g-w,o= mends that", error);
+    return SES_OK;
+}
+
+static int read_key_file(int fd, const char *path, char text[KEY_FILE_MAX + 1],
+                         struct ses_error *error)
+{
+    int r = check_key_file(fd, path, error);
+    if (r < 0)
+        return r;
+    const ssize_t len = read(fd, text, KEY_FILE_MAX + 1);
     if (len < 0)
-        return error_set(error, SES_ERR_INVALID, "\"sealKeyFile\": %.128s: %s", path,
-                         strerrordesc_np(why));
+        return fail_file(path, strerrordesc_np(errno), error);
     if (len > KEY_FILE_MAX)
         return error_set(error, SES_ERR_INVALID, "\"sealKeyFile\": %.128s is over %d bytes", path,
                          KEY_FILE_MAX);
     text[len] = '\0';
-    int r = add_keys(sealer, text, " \t\r\n", "\"sealKeyFile\"", error);
+    return SES_OK;
+}
+
+/* One key in each line, the sealing one first. */
+static int add_key_file(struct sealer *sealer, const char *path, struct ses_error *error)
+{
+    char text[KEY_FILE_MAX + 1];
+    const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    if (fd < 0)
+        return fail_file(path, strerrordesc_np(errno), error);
+    int r = read_key_file(fd, path, text, error);
+    (void)close(fd);
+    if (r == SES_OK)
+        r = add_keys(sealer, text, " \t\r\n", "\"sealKeyFile\"", error);
     explicit_bzero(text, sizeof text);
     return r;
 }

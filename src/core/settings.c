@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "core/settings.h"
 
+#include "core/hint.h"
+
 #include "base/buffer.h"
 #include "base/cleanup.h"
 #include "base/one_line.h"
@@ -9,7 +11,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-enum { SETTINGS_MAX = 128, NAME_MAX_BYTES = 64 };
+enum { SETTINGS_MAX = 128 };
 
 /* What has been given so far: one bit per setting of each table. */
 struct reading {
@@ -72,70 +74,49 @@ static bool find_setting(const struct reading *reading, const char *name, struct
     return false;
 }
 
-/* ---- the nearest known name ---- */
+/* ---- a name that is none ---- */
 
-static size_t smaller(size_t a, size_t b)
+/* Who gave a key of another provider sees at once which ones this one has. */
+static void write_own(const struct settings_table *table, struct buffer *out)
 {
-    return a < b ? a : b;
-}
-
-/* Levenshtein, without regard to case; names over NAME_MAX_BYTES are near to none. */
-static size_t distance(const char *a, const char *b)
-{
-    size_t row[NAME_MAX_BYTES + 1];
-    const size_t width = strlen(b);
-    if (width > NAME_MAX_BYTES || strlen(a) > NAME_MAX_BYTES)
-        return SIZE_MAX;
-    for (size_t j = 0; j <= width; j++)
-        row[j] = j;
-    for (size_t i = 0; a[i]; i++) {
-        size_t diagonal = row[0];
-        row[0] = i + 1;
-        for (size_t j = 0; j < width; j++) {
-            const size_t replaced = diagonal + (ascii_lower(a[i]) != ascii_lower(b[j]));
-            diagonal = row[j + 1];
-            row[j + 1] = smaller(replaced, smaller(diagonal, row[j]) + 1);
-        }
+    buffer_text(out, ", and ");
+    buffer_text(out, table->provider);
+    buffer_text(out, table->settings->name ? " has " : " has none of its own");
+    for (size_t i = 0; table->settings[i].name; i++) {
+        if (first_alias(table, i) != i)
+            continue;
+        buffer_text(out, i > 0 ? ", " : "");
+        buffer_text(out, table->settings[i].name);
     }
-    return row[width];
 }
 
-/* Of one table: a setting that is nearer than @p best bytes of difference. */
-static const char *nearest_of(const struct settings_table *table, const char *name, size_t *best)
+static int fail_far(const struct reading *reading, const char *name)
 {
-    const char *nearest = NULL;
-    for (const struct ses_setting *setting = table->settings; setting->name; setting++) {
-        const size_t found = distance(name, setting->name);
-        if (found < *best) {
-            *best = found;
-            nearest = setting->name;
-        }
+    char own[sizeof reading->error->message];
+    struct buffer out = buffer_fixed(own, sizeof own);
+    for (size_t t = 0; t < reading->count; t++) {
+        if (reading->tables[t].provider)
+            write_own(&reading->tables[t], &out);
     }
-    return nearest;
-}
-
-/* A third of the letters may differ: what is further off is no slip, and a guess would mislead. */
-static bool is_near(const char *name, const char *known, size_t differences)
-{
-    const size_t len = strlen(name), known_len = strlen(known);
-    return differences <= (len > known_len ? len : known_len) / 3;
+    return error_set(reading->error, SES_ERR_INVALID,
+                     "unknown configuration key \"%.64s\"; sesame-config(5) lists the common "
+                     "ones%.*s",
+                     name, (int)out.len, own);
 }
 
 static int fail_unknown(const struct reading *reading, const char *name)
 {
-    const char *nearest = "";
-    size_t best = SIZE_MAX;
+    struct hint hint = { .name = name };
     for (size_t t = 0; t < reading->count; t++) {
-        const char *nearer = nearest_of(&reading->tables[t], name, &best);
-        nearest = nearer ? nearer : nearest;
+        const struct ses_setting *setting = reading->tables[t].settings;
+        for (; setting->name; setting++)
+            hint_offer(&hint, setting->name, setting->name);
     }
-    if (!is_near(name, nearest, best))
-        return error_set(
-            reading->error, SES_ERR_INVALID,
-            "unknown configuration key \"%.64s\"; sesame-config(5) lists the known ones", name);
+    if (!hint.meant)
+        return fail_far(reading, name);
     return error_set(reading->error, SES_ERR_INVALID,
                      "unknown configuration key \"%.64s\"; the nearest known one is \"%s\"", name,
-                     nearest);
+                     hint.meant);
 }
 
 /* ---- one value ---- */

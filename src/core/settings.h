@@ -16,6 +16,7 @@
 struct settings_table {
     const struct ses_setting *settings; /* ended by a NULL name */
     void *target;
+    const char *provider; /* whose they are; NULL: the manager's own */
 };
 
 /* Writes every preset, then every member of @p object. Texts are borrowed from it: it must live as

@@ -44,6 +44,8 @@ static const struct ses_setting shop_settings[] = {
     { .name = NULL },
 };
 
+static const struct ses_provider_ops shop_ops = { .name = "shop", .settings = shop_settings };
+
 static void demand(bool holds)
 {
     if (!holds)
@@ -133,7 +135,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct shop shop = { .before = UINT64_MAX, .after = UINT64_MAX };
     struct config config;
     struct ses_error error = { .code = 0 };
-    const int r = config_read(&config, text, shop_settings, &shop, &error);
+    const int r = config_read(&config, text, &shop_ops, &shop, &error);
     if (r == SES_OK)
         check_taken(&config, &shop);
     else

@@ -75,9 +75,18 @@ class Sealed(unittest.TestCase):
 
     def test_a_key_file_of_nonsense_is_told_in_one_line(self):
         (self.folder / "keys").write_text("nonsense\n")
+        (self.folder / "keys").chmod(0o600)
         config = json.dumps({"sealKeyFile": str(self.folder / "keys")})
         with self.assertRaisesRegex(AssertionError, "key 1 is not 32 bytes in base64"):
             with self.serve("--config", config):
+                pass
+
+    def test_a_key_file_that_others_can_change_is_told_in_one_line(self):
+        with self.serve():
+            pass
+        (self.folder / KEY_FILE).chmod(0o666)
+        with self.assertRaisesRegex(AssertionError, f"{KEY_FILE}: refused, .*: chmod g-w,o= mends that"):
+            with self.serve():
                 pass
 
 

@@ -56,14 +56,37 @@ static void a_key_that_is_like_none_is_told_without_a_guess(void **state)
     (void)state;
     static const char *const far[] = { "",         "x",      "rea",  "redis",
                                        "httpOnly", "maxAge", "port", "sessionTimeoutInSeconds" };
-    char text[64], message[128];
+    char text[64], message[192];
+    struct ses_error error;
     for (size_t i = 0; i < sizeof far / sizeof far[0]; i++) {
         (void)snprintf(text, sizeof text, "{\"%s\":1}", far[i]);
         (void)snprintf(message, sizeof message,
-                       "unknown configuration key \"%s\"; sesame-config(5) lists the known ones",
+                       "unknown configuration key \"%s\"; sesame-config(5) lists the common ones, "
+                       "and memory has maxSessions, maxBytes, whenFull",
                        far[i]);
-        assert_refused(text, message);
+        assert_null(ses_manager_new("memory", text, NULL, &error));
+        assert_int_equal(error.code, SES_ERR_INVALID);
+        assert_string_equal(error.message, message);
     }
+}
+
+static void a_key_of_another_provider_is_told_with_those_of_this_one(void **state)
+{
+    (void)state;
+    struct ses_error error;
+    assert_null(ses_manager_new("file", "{\"tablePrefix\":\"a_\"}", NULL, &error));
+    assert_string_equal(error.message,
+                        "unknown configuration key \"tablePrefix\"; sesame-config(5) lists the "
+                        "common ones, and file has folderDepth, folderWidth, durability, "
+                        "rebuildIndex");
+    assert_null(ses_manager_new("cookie+memory", "{\"durability\":\"full\"}", NULL, &error));
+    assert_string_equal(error.message,
+                        "unknown configuration key \"durability\"; sesame-config(5) lists the "
+                        "common ones, and memory has maxSessions, maxBytes, whenFull");
+    assert_null(ses_manager_new("cookie", "{\"durability\":\"full\"}", NULL, &error));
+    assert_string_equal(error.message,
+                        "unknown configuration key \"durability\"; sesame-config(5) lists the "
+                        "common ones, and cookie has none of its own");
 }
 
 static void a_key_of_the_provider_is_known_and_may_be_the_nearest(void **state)
@@ -505,11 +528,62 @@ static void an_unknown_provider_is_told_with_the_known(void **state)
     }
 }
 
+/* Modules are looked for beside the shared library; this program is linked with the static one. */
+static void a_module_of_ours_that_is_not_there_is_told_with_what_builds_it(void **state)
+{
+    (void)state;
+    static const char *const names[][2] = {
+        { "redis", "redis" },          { "cookie+sqlite", "sqlite" },
+        { "postgresql", "postgres" },  { "cookie+memcache", "memcached" },
+        { "redis_sentinel", "redis" }, { "redis_cluster", "redis" },
+    };
+    struct ses_error error;
+    char message[252];
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        assert_null(ses_manager_new(names[i][0], NULL, NULL, &error));
+        assert_int_equal(error.code, SES_ERR_INVALID);
+        (void)snprintf(message, sizeof message,
+                       "provider \"%s\" is not installed; it is a module, which sesame built with "
+                       "-D%s=enabled installs (the library has no folder to look for modules in)",
+                       names[i][1], names[i][1]);
+        assert_string_equal(error.message, message);
+    }
+}
+
+static void a_name_like_a_providers_is_told_with_that_one(void **state)
+{
+    (void)state;
+    static const char *const names[][2] = {
+        { "MEMORY", "memory" },         { "fil", "file" },
+        { "Redis", "redis" },           { "sqlite3", "sqlite" },
+        { "cookie+SQLite3", "sqlite" }, { "mariadb", "mysql" },
+        { "MariaDB", "mysql" },         { "Postgres", "postgres" },
+        { "PostgreSQL", "postgres" },   { "pgsql", "postgres" },
+        { "memcach", "memcached" },     { "valkey", "redis" },
+        { "Cookie", "cookie" },
+    };
+    struct ses_error error;
+    char part[64];
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        assert_null(ses_manager_new(names[i][0], NULL, NULL, &error));
+        assert_int_equal(error.code, SES_ERR_INVALID);
+        (void)snprintf(part, sizeof part, "\"; perhaps \"%s\" is meant; known are: ", names[i][1]);
+        if (!strstr(error.message, part))
+            fail_msg("%s: %s", names[i][0], error.message);
+    }
+    static const char *const far[] = { "couchbase", "ssdb", "disk", "", "x" };
+    for (size_t i = 0; i < sizeof far / sizeof far[0]; i++) {
+        assert_null(ses_manager_new(far[i], NULL, NULL, &error));
+        assert_null(strstr(error.message, "perhaps"));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_unknown_key_is_told_with_the_nearest),
         cmocka_unit_test(a_key_that_is_like_none_is_told_without_a_guess),
+        cmocka_unit_test(a_key_of_another_provider_is_told_with_those_of_this_one),
         cmocka_unit_test(a_key_of_the_provider_is_known_and_may_be_the_nearest),
         cmocka_unit_test(a_key_is_given_once),
         cmocka_unit_test(what_cannot_stand_in_a_set_cookie_is_refused_at_start),
@@ -535,6 +609,8 @@ int main(void)
         cmocka_unit_test(what_a_provider_refuses_is_told_once),
         cmocka_unit_test(evicting_without_a_limit_is_refused),
         cmocka_unit_test(an_unknown_provider_is_told_with_the_known),
+        cmocka_unit_test(a_module_of_ours_that_is_not_there_is_told_with_what_builds_it),
+        cmocka_unit_test(a_name_like_a_providers_is_told_with_that_one),
     };
     return cmocka_run_group_tests_name("config_refused", tests, NULL, NULL);
 }

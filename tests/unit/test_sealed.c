@@ -6,6 +6,8 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 /* Sessions that their visitor carries, sealed. */
 
@@ -193,6 +195,106 @@ static void keys_that_are_none_are_refused_at_start(void **state)
     assert_refused("memory", "{\"sealKeys\":[\"" KEY_1 "\"]}", "needs the provider \"cookie\"");
     assert_refused("cookie+nothing", plain, "nothing");
     assert_refused("cookie", "{\"providerConfig\":\"{\\\"secret\\\":1}\"}", "\"secret\"");
+}
+
+/* ---- the file of keys ---- */
+
+static char key_file[32];
+
+static int make_key_file(void **state)
+{
+    (void)state;
+    (void)snprintf(key_file, sizeof key_file, "/tmp/sesame-keys-XXXXXX");
+    const int fd = mkstemp(key_file);
+    const bool written = fd >= 0 && write(fd, KEY_1 "\n", sizeof KEY_1) == sizeof KEY_1;
+    return written ? close(fd) : -1;
+}
+
+static int remove_key_file(void **state)
+{
+    (void)state;
+    return unlink(key_file);
+}
+
+static ses_manager *open_key_file(struct ses_error *error)
+{
+    char json[64];
+    (void)snprintf(json, sizeof json, "{\"sealKeyFile\":\"%s\"}", key_file);
+    return ses_manager_new("cookie", json, NULL, error);
+}
+
+static void assert_key_file_taken(void)
+{
+    struct ses_error error;
+    ses_manager *manager = open_key_file(&error);
+    if (!manager)
+        fail_msg("%s", error.message);
+    ses_manager_unref(manager);
+}
+
+static void assert_key_file_refused(const char *why)
+{
+    struct ses_error error;
+    char message[252];
+    assert_null(open_key_file(&error));
+    assert_int_equal(error.code, SES_ERR_INVALID);
+    (void)snprintf(message, sizeof message, "\"sealKeyFile\": %s: refused, because %s", key_file,
+                   why);
+    assert_string_equal(error.message, message);
+}
+
+static void a_key_file_is_its_owners_and_perhaps_its_groups_to_read(void **state)
+{
+    (void)state;
+    static const mode_t taken[] = { 0600, 0400, 0640, 0440, 0700, 0650 };
+    for (size_t i = 0; i < sizeof taken / sizeof taken[0]; i++) {
+        assert_int_equal(chmod(key_file, taken[i]), 0);
+        assert_key_file_taken();
+    }
+}
+
+static void a_key_file_that_others_can_open_is_refused_with_what_mends_it(void **state)
+{
+    (void)state;
+    static const mode_t open_bits[] = { 0666, 0644, 0660, 0620, 0604, 0602, 0601, 0777 };
+    for (size_t i = 0; i < sizeof open_bits / sizeof open_bits[0]; i++) {
+        assert_int_equal(chmod(key_file, open_bits[i]), 0);
+        assert_key_file_refused("others may read or change it: chmod g-w,o= mends that");
+    }
+    char command[64];
+    (void)snprintf(command, sizeof command, "chmod g-w,o= %s", key_file);
+    assert_int_equal(system(command), 0);
+    assert_key_file_taken();
+}
+
+static void a_key_file_of_another_user_is_refused(void **state)
+{
+    (void)state;
+    assert_int_equal(chmod(key_file, 0600), 0);
+    if (geteuid() != 0)
+        return;
+    assert_int_equal(chown(key_file, 65534, 65534), 0);
+    assert_key_file_refused("it is another user's: it has to be root's or the process's own");
+    assert_int_equal(seteuid(65534), 0);
+    assert_key_file_taken();
+    assert_int_equal(seteuid(0), 0);
+    assert_int_equal(chown(key_file, 0, 65534), 0); /* a service's group reads what root keeps */
+    assert_int_equal(chmod(key_file, 0640), 0);
+    assert_int_equal(setegid(65534), 0);
+    assert_int_equal(seteuid(65534), 0);
+    assert_key_file_taken();
+    assert_int_equal(seteuid(0), 0);
+    assert_int_equal(setegid(0), 0);
+}
+
+static void what_is_no_plain_file_holds_no_keys(void **state)
+{
+    (void)state;
+    assert_refused("cookie", "{\"sealKeyFile\":\"/tmp\"}",
+                   "/tmp: refused, because it is not a plain");
+    assert_int_equal(unlink(key_file), 0);
+    assert_int_equal(mkfifo(key_file, 0600), 0);
+    assert_key_file_refused("it is not a plain file");
 }
 
 static void the_ancestors_string_works(void **state)
@@ -422,7 +524,8 @@ static void a_token_opens_a_session_without_http(void **state)
     jar_free(&jar);
 }
 
-#define CASE(name) cmocka_unit_test_setup_teardown(name, scene_set_up, scene_tear_down)
+#define CASE(name)           cmocka_unit_test_setup_teardown(name, scene_set_up, scene_tear_down)
+#define CASE_WITH_FILE(name) cmocka_unit_test_setup_teardown(name, make_key_file, remove_key_file)
 
 int main(void)
 {
@@ -436,6 +539,10 @@ int main(void)
         CASE(keys_are_exchanged_without_logging_anyone_out),
         CASE(a_passphrase_is_a_key_by_scrypt),
         CASE(keys_that_are_none_are_refused_at_start),
+        CASE_WITH_FILE(a_key_file_is_its_owners_and_perhaps_its_groups_to_read),
+        CASE_WITH_FILE(a_key_file_that_others_can_open_is_refused_with_what_mends_it),
+        CASE_WITH_FILE(a_key_file_of_another_user_is_refused),
+        CASE_WITH_FILE(what_is_no_plain_file_holds_no_keys),
         CASE(the_ancestors_string_works),
         CASE(a_big_session_goes_in_parts),
         CASE(the_end_removes_every_part),

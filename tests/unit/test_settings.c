@@ -64,7 +64,7 @@ static struct reading read_text(const char *text)
     struct reading reading = { .json = json_loads(text, 0, NULL) };
     assert_non_null(reading.json);
     memset(&reading.shop, 0xa5, sizeof reading.shop);
-    const struct settings_table tables[] = { { shop_settings, &reading.shop } };
+    const struct settings_table tables[] = { { shop_settings, &reading.shop, "shop" } };
     reading.code = settings_read(reading.json, tables, 1, &reading.error);
     for (size_t i = 0; i < sizeof reading.shop.before; i++) {
         assert_int_equal(reading.shop.before[i], 0xa5);
@@ -261,7 +261,7 @@ static void a_very_long_declared_name_is_survived(void **state)
     const struct ses_setting settings[] = {
         { .name = long_name, .type = SES_SETTING_INT, .max = 9 }, { .name = NULL }
     };
-    const struct settings_table table = { settings, &number };
+    const struct settings_table table = { settings, &number, "shop" };
     json_t *json = json_pack("{s:i}", "nnn", 1);
     assert_code(settings_read(json, &table, 1, &error), SES_ERR_INVALID);
     json_decref(json);
@@ -275,9 +275,10 @@ static void a_very_long_declared_name_is_survived(void **state)
 static void a_message_is_one_line_whatever_it_quotes(void **state)
 {
     (void)state;
-    assert_refused(
-        "{\"a\\nb\\r\\u001b[31m\\u007f\":1}",
-        "unknown configuration key \"a?b??[31m?\"; sesame-config(5) lists the known ones");
+    assert_refused("{\"a\\nb\\r\\u001b[31m\\u007f\":1}",
+                   "unknown configuration key \"a?b??[31m?\"; sesame-config(5) lists the common "
+                   "ones, and shop "
+                   "has isOpen, staff, floor, street, kind, size, goods");
     struct ses_error error;
     for (int byte = 1; byte < 256; byte++) {
         char text[2] = { (char)byte, '\0' };
@@ -309,7 +310,9 @@ static void two_tables_are_read_as_one_and_the_first_wins(void **state)
         { .name = "b", .type = SES_SETTING_INT, .offset = sizeof(int64_t), .max = 9, .preset = 2 },
         { .name = NULL },
     };
-    const struct settings_table tables[] = { { ab, &first }, { ab + 1, &second }, { ab, &second } };
+    const struct settings_table tables[] = { { ab, &first, NULL },
+                                             { ab + 1, &second, NULL },
+                                             { ab, &second, NULL } };
     struct ses_error error;
     json_t *json = json_pack("{s:i,s:i}", "b", 5, "a", 6);
     assert_ok(settings_read(json, tables, 3, &error));
