@@ -325,8 +325,9 @@ static int open_near(struct redis *redis)
  * What is written is gone after a millisecond. */
 static int probe(struct redis *redis)
 {
-    static const struct ses_key nobody;
+    struct ses_key nobody;
     const struct envelope envelope = { .kind = SES_KIND_TOKEN, .version = 1 };
+    memset(&nobody, 0xff, sizeof nobody);
     const int r = insert(redis, &nobody, 0, &envelope, redis_deadline(redis));
     return r == SES_ERR_INVALID ? r : SES_OK; /* a server that is full may have room again */
 }
