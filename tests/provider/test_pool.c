@@ -223,6 +223,28 @@ static void who_waits_is_served_in_order_whether_connections_live_or_die(void **
     assert_int_equal(pool_count(&pool), 3);
 }
 
+static void who_has_waited_is_not_overtaken(void **state)
+{
+    (void)state;
+    struct guest guest = { .number = 0 };
+    struct pooled *taken[3];
+    served_count = 0;
+    for (int i = 0; i < 3; i++)
+        taken[i] = take(1000);
+    assert_int_equal(pthread_create(&guest.thread, NULL, wait_for_one, &guest), 0);
+    while (waiting() != 1)
+        ;
+    const struct deadline patience = deadline_in(3);
+    while (!deadline_passed(patience))
+        ;
+    pool_give(&pool, taken[0], POOL_ANSWERED);
+    assert_null(take(0));
+    assert_int_equal(pthread_join(guest.thread, NULL), 0);
+    assert_ptr_equal(guest.got, taken[0]);
+    for (int i = 0; i < 3; i++)
+        pool_give(&pool, taken[i], POOL_ANSWERED);
+}
+
 static void who_gave_up_waiting_leaves_the_queue(void **state)
 {
     (void)state;
@@ -372,6 +394,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(no_more_are_made_than_the_pool_may_have, set_up, tear_down),
         cmocka_unit_test_setup_teardown(
             who_waits_is_served_in_order_whether_connections_live_or_die, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(who_has_waited_is_not_overtaken, set_up, tear_down),
         cmocka_unit_test_setup_teardown(who_gave_up_waiting_leaves_the_queue, set_up, tear_down),
         cmocka_unit_test(circuit_opens_after_failures_in_a_row_and_one_call_probes),
         cmocka_unit_test(probes_become_rarer_up_to_a_bound),
