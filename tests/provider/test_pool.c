@@ -4,6 +4,7 @@
 
 #include "shared/pool.h"
 
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -223,6 +224,26 @@ static void who_waits_is_served_in_order_whether_connections_live_or_die(void **
     assert_int_equal(pool_count(&pool), 3);
 }
 
+static atomic_bool held, let_go;
+
+static void hold_still(int number)
+{
+    (void)number;
+    held = true;
+    while (!let_go)
+        ;
+}
+
+/* It does not run on, whatever is handed to it. */
+static void hold(const struct guest *guest)
+{
+    (void)signal(SIGUSR1, hold_still);
+    held = let_go = false;
+    assert_int_equal(pthread_kill(guest->thread, SIGUSR1), 0);
+    while (!held)
+        ;
+}
+
 static void who_has_waited_is_not_overtaken(void **state)
 {
     (void)state;
@@ -234,11 +255,14 @@ static void who_has_waited_is_not_overtaken(void **state)
     assert_int_equal(pthread_create(&guest.thread, NULL, wait_for_one, &guest), 0);
     while (waiting() != 1)
         ;
+    hold(&guest);
     const struct deadline patience = deadline_in(3);
     while (!deadline_passed(patience))
         ;
     pool_give(&pool, taken[0], POOL_ANSWERED);
-    assert_null(take(0));
+    struct pooled *overtaken = take(0);
+    let_go = true;
+    assert_null(overtaken);
     assert_int_equal(pthread_join(guest.thread, NULL), 0);
     assert_ptr_equal(guest.got, taken[0]);
     for (int i = 0; i < 3; i++)
