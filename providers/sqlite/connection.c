@@ -92,7 +92,7 @@ static int settle(struct connection *c, const struct sqlite_store *store)
     (void)sqlite3_db_config(c->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
     (void)sqlite3_db_config(c->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
     (void)snprintf(text, sizeof text,
-                   "PRAGMA cell_size_check = 1; PRAGMA journal_mode = WAL; "
+                   "PRAGMA journal_mode = WAL; "
                    "PRAGMA synchronous = %d; PRAGMA journal_size_limit = %d; "
                    "PRAGMA secure_delete = FAST",
                    store->durability, WAL_MOST_BYTES);
