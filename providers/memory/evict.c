@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "memory/state.h"
 
-enum { RECLAIM_BUDGET = 256 };
+#include <sched.h>
+
+enum { RECLAIM_BUDGET = 256, LOOKS_IN_VAIN = 64 };
 
 /* What has expired goes first. Twice, because a turn that had begun may have passed it already. */
 static bool reclaim(struct memory *memory, int64_t now_ms, uint64_t records, uint64_t bytes)
@@ -15,24 +17,25 @@ static bool reclaim(struct memory *memory, int64_t now_ms, uint64_t records, uin
     return room_fits(&memory->room, records, bytes);
 }
 
+/* NULL: none was seen. Each stamp is read once, because others evict meanwhile. */
 static struct shard *shard_of_oldest(struct memory *memory)
 {
-    struct shard *found = &memory->shards[0];
-    for (uint32_t s = 1; s < SHARDS; s++) {
-        if (recency_oldest(&memory->shards[s].recency) < recency_oldest(&found->recency))
+    struct shard *found = NULL;
+    uint64_t oldest = NEVER_USED;
+    for (uint32_t s = 0; s < SHARDS; s++) {
+        const uint64_t stamp = recency_oldest(&memory->shards[s].recency);
+        if (stamp < oldest) {
+            oldest = stamp;
             found = &memory->shards[s];
+        }
     }
     return found;
 }
 
-/* Removes the record used longest ago, but the one being saved. @return false when there is no
- * other. It may also return true without having removed one, because others were faster. */
-static bool evict_oldest(struct memory *memory, const struct ses_key *saved)
+/* Removes the shard's record used longest ago, but the one being saved, unless others were faster.
+ * @return false when there is no other. */
+static bool evict_from(struct memory *memory, struct shard *shard, const struct ses_key *saved)
 {
-    struct shard *shard = shard_of_oldest(memory);
-    if (recency_oldest(&shard->recency) == NEVER_USED)
-        return false;
-
     struct remains remains = { 0 };
     {
         HOLD(&shard->mutex);
@@ -50,16 +53,24 @@ static bool evict_oldest(struct memory *memory, const struct ses_key *saved)
     return true;
 }
 
+/* Where none is seen, others have taken the room and not filled it yet. */
+static bool evict(struct memory *memory, const struct ses_key *saved, uint64_t records,
+                  uint64_t bytes)
+{
+    int in_vain = 0;
+    while (!room_fits(&memory->room, records, bytes)) {
+        struct shard *shard = shard_of_oldest(memory);
+        if (shard ? !evict_from(memory, shard, saved) : in_vain++ == LOOKS_IN_VAIN)
+            return false;
+        if (!shard)
+            (void)sched_yield();
+    }
+    return true;
+}
+
 bool memory_make_room(struct memory *memory, const struct ses_key *saved, int64_t now_ms,
                       uint64_t records, uint64_t bytes)
 {
-    if (reclaim(memory, now_ms, records, bytes))
-        return true;
-    if (memory->when_full != EVICT)
-        return false;
-    while (!room_fits(&memory->room, records, bytes)) {
-        if (!evict_oldest(memory, saved))
-            return false;
-    }
-    return true;
+    return reclaim(memory, now_ms, records, bytes) ||
+           (memory->when_full == EVICT && evict(memory, saved, records, bytes));
 }

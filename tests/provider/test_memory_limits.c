@@ -284,7 +284,8 @@ static void evicted_session_leaves_its_users_list(void **state)
 
 struct writer {
     struct fixture *f;
-    uint32_t wrong;
+    uint64_t most;
+    uint32_t refused, too_many;
 };
 
 static void *write_many(void *arg)
@@ -297,26 +298,38 @@ static void *write_many(void *arg)
                                      w->f->now + LIFE_MS, SES_KIND_SESSION };
         int r = store_create(w->f->store, &key, w->f->now, NULL, &record);
         (void)ses_blob_unref(record.data);
-        w->wrong += r != SES_OK;
+        w->refused += r != SES_OK;
         const struct memory *memory = store_instance(w->f->store);
-        w->wrong += atomic_load(&memory->room.records) > 100;
+        w->too_many += atomic_load(&memory->room.records) > w->most;
     }
     return NULL;
 }
 
-static void limits_hold_while_many_write_at_once(void **state)
+static void assert_limit_holds(struct fixture *f, uint64_t most)
 {
-    struct fixture *f = *state;
     struct writer writers[4];
-    limit(f, 100, 0, EVICT);
+    limit(f, (int64_t)most, 0, EVICT);
     for (int i = 0; i < 4; i++)
-        writers[i] = (struct writer){ .f = f };
+        writers[i] = (struct writer){ .f = f, .most = most };
     run_together(write_many, writers, sizeof *writers, 4);
     uint64_t count = 0;
     assert_ok(store_count(f->store, f->now, &count));
-    assert_int_equal(count, 100);
-    for (int i = 0; i < 4; i++)
-        assert_int_equal(writers[i].wrong, 0);
+    assert_int_equal(count, most);
+    for (int i = 0; i < 4; i++) {
+        assert_int_equal(writers[i].refused, 0);
+        assert_int_equal(writers[i].too_many, 0);
+    }
+}
+
+static void limits_hold_while_many_write_at_once(void **state)
+{
+    assert_limit_holds(*state, 100);
+}
+
+/* What one is about to evict another has just evicted, nearly always. */
+static void limit_of_few_holds_while_many_write_at_once(void **state)
+{
+    assert_limit_holds(*state, 4);
 }
 
 /* ---- the table ---- */
@@ -549,6 +562,7 @@ int main(void)
         CASE(record_larger_than_the_store_evicts_nobody),
         CASE(evicted_session_leaves_its_users_list),
         CASE(limits_hold_while_many_write_at_once),
+        CASE(limit_of_few_holds_while_many_write_at_once),
         CASE(deletions_leave_no_trace_in_the_table),
         CASE(half_a_million_expire_in_bounded_steps_and_give_their_memory_back),
         CASE(cost_of_expiry_does_not_depend_on_how_many_live),
