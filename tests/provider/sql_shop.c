@@ -56,8 +56,10 @@ int sql_shop_open(struct sql_shop *shop, const struct ses_provider_ops *ops, con
     shop->f.now = present_ms();
     (void)pthread_mutex_init(&shop->mutex, NULL);
     assert_ok(store_prepare(ops, &hooks, &store));
-    (settings ? settings : sql_shop_settings)(store_instance(store));
+    (settings ? settings : sql_patient_settings)(store_instance(store));
     const int r = store_open(store, config);
+    if (!settings)
+        sql_shop_settings(store_instance(store));
     if (r == SES_OK)
         shop->f.store = store;
     else

@@ -15,7 +15,8 @@ struct sql_shop {
     char all[1 << 14]; /* the first ones */
 };
 
-/* @return the code of opening; on failure there is no store, and nothing to close. */
+/* @p settings NULL: those below, and a busy machine may take its time to open it.
+ * @return the code of opening; on failure there is no store, and nothing to close. */
 int sql_shop_open(struct sql_shop *shop, const struct ses_provider_ops *ops, const char *config,
                   void (*settings)(void *instance));
 void sql_shop_close(struct sql_shop *shop);

@@ -192,7 +192,7 @@ static void isolation_and_patience_are_ours(void **state)
                                            "options='-cdefault_transaction_isolation=serializable "
                                            "-cstatement_timeout=100 -clock_timeout=100'",
                                            text),
-                            NULL));
+                            sql_shop_settings));
     postgres_say(guest, "ALTER TABLE sesame_sessions ADD CHECK ("
                         "current_setting('transaction_isolation') = 'read committed' "
                         "AND current_setting('statement_timeout') = '1s' "
