@@ -341,11 +341,15 @@ class Count(Planted):
 
     FOLDERS = ("tools",)
 
+    def log(self, name, *runs):
+        path = self.tree / name
+        keys = ("stdout", "result", "returncode", "name")
+        runs = [(*run, f"suite / {i}")[:4] for i, run in enumerate(runs)]
+        path.write_text("".join(json.dumps(dict(zip(keys, run))) + "\n" for run in runs))
+        return path
+
     def count(self, *runs):
-        log = self.tree / "testlog.json"
-        keys = ("stdout", "result", "returncode")
-        log.write_text("".join(json.dumps(dict(zip(keys, run))) + "\n" for run in runs))
-        return self.run_tool("count-tests", log)
+        return self.run_tool("count-tests", self.log("testlog.json", *runs))
 
     def test_single_tests_are_counted(self):
         self.assertEqual(self.count(("1..2\nok 1 - a\nok 2 - b\n", "OK", 0), ("", "OK", 0)),
@@ -372,6 +376,25 @@ class Count(Planted):
 
     def test_no_test_at_all_is_no_success(self):
         self.assertEqual(self.count(), (1, "0 passed, 0 failed\n"))
+
+    def test_every_repetition_of_a_program_counts(self):
+        self.assertEqual(self.count(("not ok 1 - a\n", "ERROR", 1, "x / a"),
+                                    ("ok 1 - a\n", "OK", 0, "x / a")),
+                         (1, "1 passed, 1 failed\n"))
+
+    def test_a_second_run_counts_in_place_of_the_first_and_is_told(self):
+        first = self.log("testlog.json", ("not ok 1 - a\n", "ERROR", 1), ("ok 1 - b\n", "OK", 0))
+        again = self.log("again.json", ("ok 1 - a\n", "OK", 0))
+        self.assertEqual(self.run_tool("count-tests", first, again),
+                         (0, "failed once, then ran alone: suite / 0\n2 passed, 0 failed\n"))
+        again = self.log("again.json", ("not ok 1 - a\n", "ERROR", 1))
+        self.assertEqual(self.run_tool("count-tests", first, again)[0], 1)
+
+    def test_what_a_sanitizer_reports_is_never_excused(self):
+        log = self.log("testlog.json", ("not ok 1 - a\n", "ERROR", 1), ("ok 1 - b\n", "OK", 0),
+                       ("WARNING: ThreadSanitizer: data race\nnot ok 1 - c\n", "ERROR", 66),
+                       ("c.c:1:2: runtime error: shift\nok 1 - d\n", "ERROR", 1))
+        self.assertEqual(self.run_tool("count-tests", "--excused", log), (0, "0\n"))
 
 
 if __name__ == "__main__":
