@@ -163,6 +163,7 @@ static void mistakes_are_named_with_what_would_be_right(void **state)
     assert_refused("redis://secret@h", "after a colon");
     assert_refused("redis://:p%4@h", "%XX");
     assert_refused("redis://:p%00@h", "%XX");
+    assert_refused("redis://:p%\x14\x11@h", "%XX"); /* 0x20 less than 41 */
     assert_refused("redis://h?pool=3", "unknown parameter");
     assert_refused("redis://h?poolSize=0", "out of its range");
     assert_refused("redis://h?poolSize", "name=value");
